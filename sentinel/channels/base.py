@@ -1,0 +1,49 @@
+"""What every channel promises: render a notification once, send the same bytes until they are taken."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Protocol
+
+from sentinel.clock import Micros
+from sentinel.model import Notification
+
+
+@dataclass(frozen=True, slots=True)
+class Sent:
+    """The service took the message."""
+
+    detail: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Later:
+    """Try again; not before `after_seconds`, where the service named a time."""
+
+    reason: str
+    after_seconds: float | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Never:
+    """The service will not take this message, however often it is sent. A person must mend the channel."""
+
+    reason: str
+
+
+Outcome = Sent | Later | Never
+
+
+class Channel(Protocol):
+    """One configured way to reach people. `render` is pure and is called once, when the message is owed; `send` may be
+    called many times, from the courier's thread for this channel, and returns instead of raising. Neither reason texts
+    nor logs ever hold a secret (a webhook's URL is one) or personal data.
+    """
+
+    name: str
+
+    def render(self, notification: Notification) -> bytes:
+        """The exact body to send, without anything from a log line in it."""
+
+    def send(self, message_id: str, body: bytes, now: Micros) -> Outcome:
+        """One attempt, bounded in time and size. `message_id` is the same in every attempt."""

@@ -1,0 +1,266 @@
+"""The nouns, each once: block, event, finding, case, clock, notification. Values only: no I/O, no time, no behaviour.
+
+Rules of this file: everything is frozen except `Event`, which the hot path fills in place; times are microseconds
+in UTC; nothing here imports anything but `clock` for the unit.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from enum import IntEnum, StrEnum
+from typing import Any
+
+from sentinel.clock import Micros
+
+# --- from a source -----------------------------------------------------------------------------------------
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Position:
+    """How far one stream of one source has been read and judged.
+
+    A stream is one generation of one file (or one journal, or one index): a number the source gives it, unique
+    within the source's stored positions. `state` is the source's own JSON text; the store does not look inside.
+    """
+
+    source: str
+    stream: int
+    state: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Block:
+    """Whole records of one stream, in the order they were written.
+
+    `data` ends with a newline unless it is empty. Each line is a record, unless `starts` gives the offsets in `data`
+    at which records begin. `offset` is the uncompressed byte offset of `data[0]` in the stream. `path` is the name to
+    show. `position` is to be stored once the block is judged. Events older than `historical_before` happened before
+    Sentinel was first started here. `reference` is a moment none of the records can be later than by more than a
+    day (the time of reading, or the file's own last change): it gives the year to formats that do not write one.
+    """
+
+    source: str
+    stream: int
+    path: str
+    offset: int
+    data: bytes
+    position: Position
+    reference: Micros
+    starts: tuple[int, ...] | None = None
+    historical_before: Micros = 0
+
+
+@dataclass(frozen=True, slots=True)
+class LogSource:
+    """What Sigma calls the log source: which kind of log a rule is for, and which kind a source is."""
+
+    category: str | None = None
+    product: str | None = None
+    service: str | None = None
+
+
+# --- from a record -----------------------------------------------------------------------------------------
+
+
+class Event:
+    """A parsed record. `fields` is as the format decoded it, in ECS names, never flattened.
+
+    `time` is the event time; `digits` is how many fractional digits of a second the log wrote (0 to 6). `start` and
+    `end` delimit the record inside `block.data`, without its newline. `parsed` is false when no format could read the
+    record; such an event has the field `message` alone.
+    """
+
+    __slots__ = ("block", "digits", "end", "fields", "parsed", "start", "time")
+
+    def __init__(  # noqa: PLR0913  (the hot path: one call, no intermediate object)
+        self, fields: dict[str, Any], time: Micros, digits: int, block: Block, start: int, end: int, parsed: bool = True
+    ) -> None:
+        self.fields = fields
+        self.time = time
+        self.digits = digits
+        self.block = block
+        self.start = start
+        self.end = end
+        self.parsed = parsed
+
+    @property
+    def raw(self) -> bytes:
+        """The record's own bytes, without its newline."""
+        return self.block.data[self.start : self.end]
+
+
+# --- from the engine ---------------------------------------------------------------------------------------
+
+
+class Level(IntEnum):
+    """Sigma's levels, in order."""
+
+    INFORMATIONAL = 0
+    LOW = 1
+    MEDIUM = 2
+    HIGH = 3
+    CRITICAL = 4
+
+    @property
+    def word(self) -> str:
+        """As written in rules and shown to people."""
+        return self.name.lower()
+
+
+class Mode(StrEnum):
+    """A rule in shadow is judged and counted but opens no case."""
+
+    ENFORCE = "enforce"
+    SHADOW = "shadow"
+
+
+@dataclass(frozen=True, slots=True)
+class Evidence:
+    """Where one record stands: uncompressed bytes of a stream. `path` is the name to show."""
+
+    source: str
+    stream: int
+    path: str
+    offset: int
+    length: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Finding:
+    """One event of a detection, or one episode of a correlation for one group.
+
+    The same `id` may come again with `update` set: the episode goes on, and the numbers are its newest. `group` and
+    `case_key` hold clear values (they leave memory only encrypted or as keyed hashes). `subject_hashes` are the keyed
+    hashes of the data subjects seen since the finding was last given out; `subjects` is their distinct number in the
+    window at that moment, None where the events name none. `evidence` has at most 100 places; `evidence_total` says
+    how many there are.
+    """
+
+    id: str
+    rule: str
+    rule_id: str | None
+    title: str
+    level: Level
+    mode: Mode
+    group: tuple[tuple[str, str], ...]
+    first_seen: Micros
+    last_seen: Micros
+    fired_at: Micros
+    digits: int
+    value: int | float
+    subjects: int | None
+    source: str
+    evidence: tuple[Evidence, ...]
+    evidence_total: int
+    update: bool = False
+    historical: bool = False
+    opens_case: bool = True
+    case_key: tuple[tuple[str, str], ...] = ()
+    actors: tuple[str, ...] = ()
+    actor_verified: bool = False
+    systems: tuple[str, ...] = ()
+    categories: tuple[str, ...] = ()
+    subject_hashes: tuple[int, ...] = ()
+    suppressed: int = 0
+
+
+# --- the case ----------------------------------------------------------------------------------------------
+
+
+class State(StrEnum):
+    """The life of a case. Which state may follow which is one table in `cases.moves`."""
+
+    OPEN = "open"
+    CONFIRMED = "confirmed"
+    NOTIFIED = "notified"
+    CLOSED = "closed"
+    DISMISSED = "dismissed"
+    MERGED = "merged"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Clock:
+    """One step of one regime, counting down for one case.
+
+    `starts_at` + `hours` elapsed hours in UTC = `deadline_at` (Art. 33(1) GDPR, read as elapsed time). It is
+    `provisional` until a person has said when the controller became aware. `met_at` is when the duty was done.
+    `reminded` are the milestones already owed, each once, ever.
+    """
+
+    regime: str
+    step: str
+    starts_at: Micros
+    hours: int
+    deadline_at: Micros
+    provisional: bool
+    met_at: Micros | None = None
+    reminded: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Case:
+    """A breach, or what may be one. Holds nothing personal: pseudonyms, counts, names of rules and systems."""
+
+    id: str
+    title: str
+    state: State
+    level: Level
+    key: tuple[tuple[str, str], ...]
+    key_hash: int
+    rules: tuple[str, ...]
+    systems: tuple[str, ...]
+    categories: tuple[str, ...]
+    findings: int
+    subjects: int | None
+    occurred_from: Micros
+    occurred_to: Micros
+    detected_at: Micros
+    acknowledged_at: Micros | None = None
+    aware_at: Micros | None = None
+    notified_at: Micros | None = None
+    closed_at: Micros | None = None
+    historical: bool = False
+    clocks: tuple[Clock, ...] = ()
+    owner: str | None = None
+    state_before: State | None = None
+    merged_into: str | None = None
+    revision: int = 0
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Notification:
+    """What a case owes its people. `id` is stable: the same in every retry, in replay of a crash, for every channel.
+
+    `key` names the occasion within the case (`opened`, `24h-left`, `confirmed`): one is owed once, ever. `case` is the
+    case as it was then. `lines` is the wording, without log text and without names of people in it.
+    """
+
+    id: str
+    case: Case
+    key: str
+    owed_at: Micros
+    headline: str
+    lines: tuple[str, ...] = ()
+    next_action: str = ""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class AuditEntry:
+    """What was done, by whom, why. `detail` may hold personal data and is stored encrypted."""
+
+    at: Micros
+    who: str
+    act: str
+    case_id: str | None = None
+    detail: Mapping[str, Any] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Verdict:
+    """What a decision changes: the case as it is now, what it owes, and what the audit trail says of it."""
+
+    case: Case
+    owed: tuple[Notification, ...] = ()
+    audit: tuple[AuditEntry, ...] = ()
+    finding: Finding | None = None
