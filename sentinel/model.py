@@ -51,6 +51,18 @@ class Block:
     historical_before: Micros = 0
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Gap:
+    """Bytes that were written but could not be read any more, and why (`generation_lost`, `truncated`, …)."""
+
+    source: str
+    stream: int
+    path: str
+    reason: str
+    start: int
+    end: int | None
+
+
 @dataclass(frozen=True, slots=True)
 class LogSource:
     """What Sigma calls the log source: which kind of log a rule is for, and which kind a source is."""

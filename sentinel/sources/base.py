@@ -7,7 +7,9 @@ from dataclasses import dataclass
 from typing import Protocol
 
 from sentinel.clock import Micros
-from sentinel.model import Block, Position
+from sentinel.model import Block, Gap, Position
+
+__all__ = ["Gap", "Source", "SourceStatus"]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -20,18 +22,6 @@ class SourceStatus:
     streams: int
     unread_bytes: int
     trouble: str = ""
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Gap:
-    """Bytes that were written but could not be read any more, and why (`generation_lost`, `truncated`, …)."""
-
-    source: str
-    stream: int
-    path: str
-    reason: str
-    start: int
-    end: int | None
 
 
 class Source(Protocol):
