@@ -212,7 +212,11 @@ class Clock:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Case:
-    """A breach, or what may be one. Holds nothing personal: pseudonyms, counts, names of rules and systems."""
+    """A breach, or what may be one. Holds nothing personal: pseudonyms, counts, names of rules and systems.
+
+    `told_subjects` is the number of people in the last message that was owed because the case opened, rose or grew.
+    `reopened` is how often a decision about the case was taken back.
+    """
 
     id: str
     title: str
@@ -238,6 +242,8 @@ class Case:
     state_before: State | None = None
     merged_into: str | None = None
     revision: int = 0
+    told_subjects: int = 0
+    reopened: int = 0
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
