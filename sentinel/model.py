@@ -85,7 +85,7 @@ class Event:
 
     __slots__ = ("block", "digits", "end", "fields", "parsed", "start", "time")
 
-    def __init__(  # noqa: PLR0913  (the hot path: one call, no intermediate object)
+    def __init__(
         self, fields: dict[str, Any], time: Micros, digits: int, block: Block, start: int, end: int, parsed: bool = True
     ) -> None:
         self.fields = fields
