@@ -1,0 +1,159 @@
+"""What can be asked of the running daemon, with what, and what it answers: the shapes on the control socket, as JSON.
+
+| act | arguments | answer |
+|---|---|---|
+| `status` | none | StatusAnswer |
+| `case.list` | none | ListAnswer |
+| `case.show` | ShowArguments | CaseDetail |
+| `case.move` | MoveArguments | MoveAnswer |
+| `reload` | none | ReloadAnswer |
+
+Rule of this file: times are RFC 3339 text in UTC. `CaseRow` is the public form of `sentinel case list --output json`;
+a key may be added to it, not changed or removed.
+"""
+
+from __future__ import annotations
+
+from typing import NotRequired, TypedDict
+
+ACTS = ("status", "case.list", "case.show", "case.move", "reload")
+
+MOVES = ("confirm", "dismiss", "notify", "close", "reopen", "acknowledge", "note")
+
+
+class ClockRow(TypedDict):
+    """One duty of the case; `state` is `running`, `overdue` or `met`."""
+
+    regime: str
+    step: str
+    deadline_at: str
+    provisional: bool
+    remaining_seconds: int
+    state: str
+
+
+class CaseRow(TypedDict):
+    """One case; `key` holds pseudonyms, `subjects` is None where the events name none."""
+
+    id: str
+    title: str
+    state: str
+    level: str
+    key: dict[str, str]
+    rules: list[str]
+    subjects: int | None
+    detected_at: str
+    aware_at: str | None
+    historical: bool
+    clocks: list[ClockRow]
+    owner: str | None
+    findings: int
+    systems: list[str]
+    categories: list[str]
+    occurred_from: str
+    occurred_to: str
+
+
+class FindingRow(TypedDict):
+    """One finding of a case; whom it is about is not shown."""
+
+    finding: str
+    rule: str
+    level: str
+    fired_at: str
+    value: float
+    subjects: int | None
+
+
+class EvidenceRow(TypedDict):
+    """Where one record stands that a finding rests on: bytes of a log, never their text."""
+
+    finding: str
+    source: str
+    path: str
+    offset: int
+    length: int
+
+
+class TimelineRow(TypedDict):
+    """One entry of the audit trail."""
+
+    at: str
+    who: str
+    act: str
+    reason: str
+
+
+class MessageRow(TypedDict):
+    """One message the case owes or owed; `state` is `pending`, `inflight`, `sent` or `never`."""
+
+    key: str
+    channel: str
+    state: str
+    attempts: int
+    sent_at: str | None
+
+
+class CaseDetail(TypedDict):
+    """All that is known of a case without revealing a person. `evidence` has the first places, `evidence_total` counts
+    all. `moves` are the moves that its state allows.
+    """
+
+    case: CaseRow
+    findings: list[FindingRow]
+    evidence: list[EvidenceRow]
+    evidence_total: int
+    timeline: list[TimelineRow]
+    messages: list[MessageRow]
+    moves: list[str]
+
+
+class ShowArguments(TypedDict):
+    """`case` is the id, or a beginning of it that only one case has."""
+
+    case: str
+
+
+class MoveArguments(TypedDict):
+    """`move` is one of MOVES. `aware_at` has an offset (confirm). `delay_reason` says why the authority was told
+    late (notify; Art. 33(1) GDPR). `owner` takes the case over (acknowledge).
+    """
+
+    case: str
+    move: str
+    reason: str
+    aware_at: NotRequired[str]
+    delay_reason: NotRequired[str]
+    owner: NotRequired[str]
+
+
+class MoveAnswer(TypedDict):
+    """The case as it is now and one sentence on what was done."""
+
+    case: CaseRow
+    did: str
+
+
+class ListAnswer(TypedDict):
+    """Every case in the register, the most urgent first."""
+
+    cases: list[CaseRow]
+
+
+class StatusAnswer(TypedDict):
+    """`http` is the address of the pages, None where they are off."""
+
+    version: str
+    pid: int
+    started_at: str
+    config: str
+    rules: int
+    sources: int
+    http: str | None
+
+
+class ReloadAnswer(TypedDict):
+    """Whether the new configuration is at work, and the problems found in it (they are in the daemon's log too)."""
+
+    reloaded: bool
+    problems: list[str]
