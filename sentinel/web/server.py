@@ -1,0 +1,131 @@
+"""The daemon's HTTP address: /metrics for Prometheus, /healthz (the process turns), /readyz (it can do its work)."""
+
+from __future__ import annotations
+
+import logging
+import socket
+import threading
+from collections.abc import Awaitable, Callable
+
+import uvicorn
+from starlette.applications import Starlette
+from starlette.requests import Request
+from starlette.responses import JSONResponse, Response
+from starlette.routing import Route
+
+from sentinel.clock import Clock
+from sentinel.metrics import Metrics, render
+from sentinel.web.readiness import Readiness
+
+_log = logging.getLogger(__name__)
+
+_HEADERS = {"Cache-Control": "no-store", "X-Content-Type-Options": "nosniff"}
+
+_STOP_SECONDS = 3.0
+
+
+def application(metrics: Metrics, readiness: Readiness, clock: Clock) -> Starlette:
+    """The three pages. Nothing in them is personal: numbers, names of sources, rules and channels."""
+
+    async def show_metrics(request: Request) -> Response:
+        body, content_type = render(metrics, request.headers.get("accept", ""))
+        return Response(body, headers={**_HEADERS, "Content-Type": content_type})
+
+    async def show_health(_: Request) -> Response:
+        stuck = readiness.stuck_seconds(clock.now())
+        body = {
+            "healthy": stuck is None,
+            "why": "" if stuck is None else f"the main loop last turned {stuck:.0f} s ago",
+        }
+        return JSONResponse(body, status_code=200 if stuck is None else 503, headers=_HEADERS)
+
+    async def show_readiness(_: Request) -> Response:
+        parts = readiness.report()
+        ready = all(part["ready"] for part in parts.values())
+        return JSONResponse({"ready": ready, "parts": parts}, status_code=200 if ready else 503, headers=_HEADERS)
+
+    pages: dict[str, Callable[[Request], Awaitable[Response]]] = {
+        "/metrics": show_metrics,
+        "/healthz": show_health,
+        "/readyz": show_readiness,
+    }
+    return Starlette(routes=[Route(path, page, methods=["GET"]) for path, page in pages.items()])
+
+
+class WebServer:
+    """The pages on their address, from a thread of their own."""
+
+    def __init__(self, listen: str, metrics: Metrics, readiness: Readiness, clock: Clock) -> None:
+        self._listen = listen
+        self._metrics = metrics
+        self._application = application(metrics, readiness, clock)
+        self._server: uvicorn.Server | None = None
+        self._thread: threading.Thread | None = None
+        self.address: tuple[str, int] | None = None
+
+    def start(self) -> bool:
+        """Say whether the pages are up. An address in use is logged and counted, not raised: the watch goes on without
+        them, and the call may be made again later. Raises ValueError where `listen` is not `host:port`.
+        """
+        if self._thread is not None:
+            return True
+        try:
+            listener = _listener(self._listen)
+        except OSError as error:
+            self._metrics.http_listening.set(0)
+            reason = {"address": self._listen, "why": error.strerror or type(error).__name__}
+            _log.error("metrics and health pages are off: the address cannot be taken", extra=reason)
+            return False
+        host, port = listener.getsockname()[:2]
+        self.address = (host, port)
+        self._server = uvicorn.Server(_options(self._application))
+        self._thread = threading.Thread(
+            target=self._server.run, kwargs={"sockets": [listener]}, name="sentinel-web", daemon=True
+        )
+        self._thread.start()
+        self._metrics.http_listening.set(1)
+        return True
+
+    def stop(self) -> None:
+        """Let requests under way end, for a few seconds at most."""
+        if self._server is not None and self._thread is not None:
+            self._server.should_exit = True
+            self._thread.join(_STOP_SECONDS)
+        self._server = self._thread = self.address = None
+        self._metrics.http_listening.set(0)
+
+
+def _options(pages: Starlette) -> uvicorn.Config:
+    return uvicorn.Config(
+        pages,
+        http="h11",
+        ws="none",
+        lifespan="off",
+        loop="asyncio",
+        interface="asgi3",
+        # uvicorn would log addresses of clients; errors in our pages still come out through its error logger.
+        log_config=None,
+        access_log=False,
+        server_header=False,
+        limit_concurrency=64,
+        timeout_keep_alive=5,
+        timeout_graceful_shutdown=2,
+        h11_max_incomplete_event_size=16_384,
+    )
+
+
+def _listener(listen: str) -> socket.socket:
+    host, separator, port = listen.rpartition(":")
+    if not separator or not port.isdigit():
+        raise ValueError(f"'{listen}' is not of the form host:port")
+    host = host.strip("[]")
+    family = socket.AF_INET6 if ":" in host else socket.AF_INET
+    listener = socket.socket(family, socket.SOCK_STREAM | socket.SOCK_CLOEXEC)
+    try:
+        listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        listener.bind((host, int(port)))
+        listener.listen(64)
+    except OSError:
+        listener.close()
+        raise
+    return listener
