@@ -1,0 +1,175 @@
+"""What a case says to people: one headline, a few lines, the next command.
+
+Rules of this file:
+1. Only what a `Case` holds: counts, names of rules and systems, pseudonyms. Never log text, never a person of the log.
+2. Free text that a person wrote (a reason) stays in the audit trail; it may name somebody.
+3. Moments are in UTC and absolute, with what is left beside them.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from sentinel.cases.clocks import earliest
+from sentinel.cases.identity import notification_id
+from sentinel.clock import DAY, HOUR, MINUTE, SECOND, Micros, rfc3339
+from sentinel.model import Case, Notification, State
+
+SPECIAL = frozenset(
+    {
+        "biometric",
+        "ethnic_origin",
+        "genetic",
+        "health",
+        "political_opinion",
+        "religion",
+        "sex_life",
+        "sexual_orientation",
+        "trade_union",
+    }
+)
+"""Special categories of Art. 9(1) GDPR, by the names the inventory gives them."""
+
+_SHOWN = 5
+"""Names listed in a message before "and n more"."""
+
+_OCCASIONS = {
+    "opened": "a breach case is open",
+    "digest": "findings from before the watch began are in one case",
+    "confirmed": "the breach is confirmed",
+    "dismissed": "the case is dismissed",
+    "notified": "the supervisory authority is notified",
+    "closed": "the case is closed",
+    "reopened": "the case is open again",
+    "overdue": "THE DEADLINE HAS PASSED",
+}
+
+_TYPES = {
+    "escalated": "case.escalated",
+    "grew": "case.grew",
+    "aware": "case.aware_moved",
+    "overdue": "case.overdue",
+}
+
+
+def notice(case: Case, key: str, now: Micros) -> Notification:
+    """What the case owes its people on this occasion, as things stand at `now`."""
+    return Notification(
+        id=notification_id(case.id, key),
+        case=case,
+        key=key,
+        owed_at=now,
+        headline=f"[{case.level.word}] {case.id}: {occasion(case, key)}: {case.title}",
+        lines=tuple(_lines(case, now)),
+        next_action=next_action(case),
+    )
+
+
+def occasion(case: Case, key: str) -> str:
+    """Why this message is sent, in a few words."""
+    base = key.rsplit("/", 1)[-1]
+    if "h-left" in base:
+        hours = base.split("h-left", maxsplit=1)[0]
+        return f"{hours} {'hour' if hours == '1' else 'hours'} left"
+    if base.startswith("escalated-"):
+        return f"the level rose to {base.removeprefix('escalated-')}"
+    if base.startswith("grew-"):
+        return f"the case grew to {people(case.subjects)}"
+    if base.startswith("aware-"):
+        return f"the controller was aware at {rfc3339(case.aware_at or case.detected_at)}"
+    return _OCCASIONS.get(base.split("-", maxsplit=1)[0], base)
+
+
+def message_type(key: str) -> str:
+    """The dotted type of the message, for machines: one of a closed set, without numbers in it."""
+    base = key.rsplit("/", 1)[-1]
+    if "h-left" in base:
+        return "case.reminder"
+    word = base.split("-", maxsplit=1)[0]
+    return _TYPES.get(word, f"case.{word}")
+
+
+def _lines(case: Case, now: Micros) -> list[str]:
+    lines = [
+        f"What: {_what(case)}",
+        f"Whose data: {people(case.subjects)}, {_categories(case)}",
+        f"When: {rfc3339(case.occurred_from)} to {rfc3339(case.occurred_to)}, detected {rfc3339(case.detected_at)}",
+        f"Deadline: {deadline_text(case, now)}",
+        f"State: {case.state.value}, owner: {case.owner or 'nobody yet'}",
+    ]
+    tags = [f"{field} {tag}" for field, tag in case.key]
+    if tags:
+        lines.insert(1, f"Who or what joins it: {_listed(tags)}")
+    return lines
+
+
+def _what(case: Case) -> str:
+    where = f" in {_listed(case.systems)}" if case.systems else ""
+    return f"{case.findings} {'finding' if case.findings == 1 else 'findings'} of {_listed(case.rules)}{where}"
+
+
+def people(subjects: int | None) -> str:
+    """How many people's data, as far as the log says."""
+    if not subjects:
+        return "an unknown number of people"
+    return "1 person" if subjects == 1 else f"{subjects} people"
+
+
+def _categories(case: Case) -> str:
+    if not case.categories:
+        return "categories of data unknown"
+    special = [name for name in case.categories if name in SPECIAL]
+    text = f"data: {_listed(case.categories)}"
+    return f"{text} (special category, Art. 9 GDPR: {_listed(special)})" if special else text
+
+
+def deadline_text(case: Case, now: Micros) -> str:
+    """The first deadline that still counts, in UTC and as what is left; or what became of the clock."""
+    clock = earliest(case)
+    if clock is None:
+        met = [clock.met_at for clock in case.clocks if clock.met_at is not None]
+        return f"met at {rfc3339(max(met))}" if met else "none runs"
+    kind = "provisional: it counts from detection until somebody confirms" if clock.provisional else "final"
+    left = clock.deadline_at - now
+    rest = f"{duration(left)} left" if left >= 0 else f"late by {duration(-left)}"
+    return f"{rfc3339(clock.deadline_at)}, {rest} ({clock.regime} {clock.step}, {clock.hours} h, {kind})"
+
+
+def duration(length: Micros) -> str:
+    """A length of time for people, cut to the minute (below two minutes: to the second)."""
+    if length < 2 * MINUTE:
+        return f"{length // SECOND} s"
+    days, rest = divmod(length, DAY)
+    hours, minutes = rest // HOUR, rest % HOUR // MINUTE
+    return " ".join(
+        f"{number} {unit}" for number, unit in ((days, "d"), (hours, "h"), (minutes, "min")) if number or unit == "min"
+    )
+
+
+def next_action(case: Case) -> str:
+    """What to do now, with the exact command."""
+    show = f"sentinel case show {case.id}"
+    match case.state:
+        case State.OPEN:
+            return (
+                f"Look: `{show}`. Then `sentinel case confirm {case.id} --reason …` or "
+                f"`sentinel case dismiss {case.id} --reason …`."
+            )
+        case State.CONFIRMED:
+            return (
+                "Notify the authority unless a risk to people is unlikely (Art. 33(1) GDPR), then "
+                f"`sentinel case notify {case.id} --reason …`. If none is owed, `sentinel case close {case.id} --reason …`."
+            )
+        case State.NOTIFIED:
+            return (
+                f"Follow up and tell the authority what is new; at the end `sentinel case close {case.id} --reason …`."
+            )
+        case State.CLOSED | State.DISMISSED:
+            return f"Nothing to do. To take it back: `sentinel case reopen {case.id} --reason …`."
+        case State.MERGED:
+            return f"Nothing to do here: it goes on as `sentinel case show {case.merged_into}`."
+
+
+def _listed(names: Sequence[str]) -> str:
+    shown = ", ".join(names[:_SHOWN])
+    return f"{shown} and {len(names) - _SHOWN} more" if len(names) > _SHOWN else shown
