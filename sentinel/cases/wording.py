@@ -139,11 +139,8 @@ def duration(length: Micros) -> str:
     """A length of time for people, cut to the minute (below two minutes: to the second)."""
     if length < 2 * MINUTE:
         return f"{length // SECOND} s"
-    days, rest = divmod(length, DAY)
-    hours, minutes = rest // HOUR, rest % HOUR // MINUTE
-    return " ".join(
-        f"{number} {unit}" for number, unit in ((days, "d"), (hours, "h"), (minutes, "min")) if number or unit == "min"
-    )
+    parts = ((length // DAY, "d"), (length % DAY // HOUR, "h"), (length % HOUR // MINUTE, "min"))
+    return " ".join(f"{number} {unit}" for number, unit in parts if number)
 
 
 def next_action(case: Case) -> str:
@@ -158,7 +155,8 @@ def next_action(case: Case) -> str:
         case State.CONFIRMED:
             return (
                 "Notify the authority unless a risk to people is unlikely (Art. 33(1) GDPR), then "
-                f"`sentinel case notify {case.id} --reason …`. If none is owed, `sentinel case close {case.id} --reason …`."
+                f"`sentinel case notify {case.id} --reason …`. Where none is owed: "
+                f"`sentinel case close {case.id} --reason …`."
             )
         case State.NOTIFIED:
             return (
