@@ -22,18 +22,21 @@ MOVES = ("confirm", "dismiss", "notify", "close", "reopen", "acknowledge", "note
 
 
 class ClockRow(TypedDict):
-    """One duty of the case; `state` is `running`, `overdue` or `met`."""
+    """One duty of the case, as cases.clocks shows it. `remaining_seconds` is below 0 when late and None where the clock
+    does not run; `state` is `running`, `overdue`, `met`, `met_late` or `stopped`.
+    """
 
     regime: str
     step: str
     deadline_at: str
     provisional: bool
-    remaining_seconds: int
+    remaining_seconds: int | None
     state: str
+    outer_limit_at: NotRequired[str]
 
 
 class CaseRow(TypedDict):
-    """One case; `key` holds pseudonyms, `subjects` is None where the events name none."""
+    """One case, as cases.register shows it. `key` holds pseudonyms; `subjects` is None where the events name none."""
 
     id: str
     title: str
@@ -41,17 +44,22 @@ class CaseRow(TypedDict):
     level: str
     key: dict[str, str]
     rules: list[str]
+    systems: list[str]
+    categories: list[str]
     subjects: int | None
+    findings: int
+    occurred_from: str
+    occurred_to: str
     detected_at: str
+    acknowledged_at: str | None
     aware_at: str | None
+    notified_at: str | None
+    closed_at: str | None
     historical: bool
     clocks: list[ClockRow]
     owner: str | None
-    findings: int
-    systems: list[str]
-    categories: list[str]
-    occurred_from: str
-    occurred_to: str
+    merged_into: str | None
+    revision: int
 
 
 class FindingRow(TypedDict):
@@ -96,7 +104,7 @@ class MessageRow(TypedDict):
 
 class CaseDetail(TypedDict):
     """All that is known of a case without revealing a person. `evidence` has the first places, `evidence_total` counts
-    all. `moves` are the moves that its state allows.
+    all. `next_action` says what to do now, with the command.
     """
 
     case: CaseRow
@@ -105,7 +113,7 @@ class CaseDetail(TypedDict):
     evidence_total: int
     timeline: list[TimelineRow]
     messages: list[MessageRow]
-    moves: list[str]
+    next_action: str
 
 
 class ShowArguments(TypedDict):
@@ -115,16 +123,21 @@ class ShowArguments(TypedDict):
 
 
 class MoveArguments(TypedDict):
-    """`move` is one of MOVES. `aware_at` has an offset (confirm). `delay_reason` says why the authority was told
-    late (notify; Art. 33(1) GDPR). `owner` takes the case over (acknowledge).
+    """`move` is one of MOVES; what is not required belongs to one move. Moments are RFC 3339 with an offset.
+
+    confirm: `aware_at`, since when the controller was aware. notify: `notified_at`, when the authority was told, and
+    `delay_reason` where that was late (Art. 33(1) GDPR). dismiss: `code`, one of cases.moves.DISMISSALS. acknowledge:
+    `owner`, who looks after it from now on.
     """
 
     case: str
     move: str
     reason: str
-    aware_at: NotRequired[str]
-    delay_reason: NotRequired[str]
-    owner: NotRequired[str]
+    aware_at: NotRequired[str | None]
+    notified_at: NotRequired[str | None]
+    delay_reason: NotRequired[str | None]
+    code: NotRequired[str | None]
+    owner: NotRequired[str | None]
 
 
 class MoveAnswer(TypedDict):
