@@ -1,0 +1,211 @@
+"""Who did what and why, and a chain of digests from which nothing can be taken or changed unnoticed.
+
+Rules of this file: the chain is over digests of what is sealed, so that it still verifies when a case's key has been
+destroyed. It shows edits, insertions and removals before its head; that the head itself is the true one is shown by
+comparing it with a copy kept elsewhere (`head`).
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from collections.abc import Iterator
+from dataclasses import dataclass
+from typing import Any, Final, Literal
+
+import apsw
+
+from sentinel.clock import Micros
+from sentinel.model import AuditEntry
+from sentinel.store.connection import Row, row, rows
+from sentinel.vault import KeyUnavailable, Vault, chain
+
+_FIRST_LINK: Final = bytes(32)
+_PAGE: Final = 1000
+
+Item = Literal["audit", "evidence"]
+
+
+@dataclass(frozen=True, slots=True)
+class AuditRow:
+    """One entry of the audit trail. `who` and `detail` are None where their key is gone."""
+
+    seq: int
+    at: Micros
+    case_id: str | None
+    act: str
+    who: str | None
+    detail: dict[str, Any] | None
+
+
+@dataclass(frozen=True, slots=True, order=True)
+class Break:
+    """Where the chain does not hold, and in which way."""
+
+    seq: int
+    reason: str
+
+
+@dataclass(frozen=True, slots=True)
+class Head:
+    """The end of the chain at some moment. Kept elsewhere, it shows later that nothing up to it was changed."""
+
+    seq: int
+    link: bytes
+
+
+def append(db: apsw.Connection, vault: Vault, entry: AuditEntry) -> None:
+    """The entry is in the trail and in the chain, `who` and `detail` sealed.
+
+    The detail is sealed under the case's own key, and under the store's where the case has none any more.
+    """
+    who = vault.seal_text("audit who", entry.who)
+    detail, key = _sealed(vault, entry)
+    db.execute(
+        "INSERT INTO audit (at, case_id, act, who, detail, key) VALUES (?, ?, ?, ?, ?, ?)",
+        (entry.at, entry.case_id, entry.act, who, detail, key),
+    )
+    digest = _entry_digest(entry.at, entry.case_id, entry.act, who, detail, key)
+    add_link(db, "audit", db.last_insert_rowid(), digest)
+
+
+def _sealed(vault: Vault, entry: AuditEntry) -> tuple[bytes, str]:
+    text = json.dumps(dict(entry.detail), default=str)
+    if entry.case_id is not None:
+        try:
+            return vault.seal(entry.case_id, "audit detail", text.encode()), "case"
+        except KeyUnavailable:
+            pass
+    return vault.seal_text("audit detail", text), "store"
+
+
+def load(db: apsw.Connection, vault: Vault, case_id: str | None = None) -> list[AuditRow]:
+    """The trail of one case, or of everything, in order."""
+    found = rows(
+        db,
+        "SELECT seq, at, case_id, act, who, detail, key FROM audit "
+        "JOIN chain ON item = 'audit' AND chain.number = audit.number "
+        "WHERE ?1 IS NULL OR case_id = ?1 ORDER BY audit.number",
+        (case_id,),
+    )
+    return [_opened(vault, each) for each in found]
+
+
+def _opened(vault: Vault, found: Row) -> AuditRow:
+    seq, at, case_id, act, who, detail, key = found
+    try:
+        name = vault.unseal_text("audit who", who)
+    except KeyUnavailable:
+        name = None
+    try:
+        text = (
+            vault.unseal(case_id, "audit detail", detail)
+            if key == "case"
+            else vault.unseal_text("audit detail", detail)
+        )
+        content: dict[str, Any] | None = json.loads(text)
+    except KeyUnavailable:
+        content = None
+    return AuditRow(seq, at, case_id, act, name, content)
+
+
+# --- the chain ---------------------------------------------------------------------------------------------
+
+
+def add_link(db: apsw.Connection, item: Item, number: int, digest: bytes) -> None:
+    """The item (its table and number there) is the next in the chain."""
+    last = head(db)
+    link = chain(last.link, _linked(last.seq + 1, item, number, digest))
+    db.execute("INSERT INTO chain VALUES (?, ?, ?, ?, ?)", (last.seq + 1, item, number, digest, link))
+
+
+def head(db: apsw.Connection) -> Head:
+    """The end of the chain; seq 0 while there is nothing in it."""
+    found = row(db, "SELECT seq, link FROM chain ORDER BY seq DESC LIMIT 1")
+    return Head(0, _FIRST_LINK) if found is None else Head(*found)
+
+
+def evidence_digest(place: tuple[Any, ...], sealed_digest: bytes) -> bytes:
+    """The digest of one piece of evidence: its place and the digest of what was sealed for it."""
+    return hashlib.sha256(_canonical(*place) + sealed_digest).digest()
+
+
+def verify(db: apsw.Connection, known: Head | None = None) -> list[Break]:
+    """Every place where the chain, the entries or the evidence were changed; none when all holds.
+
+    With `known`, a head kept elsewhere, also whether the chain still goes through it.
+    """
+    breaks = []
+    expected, previous, passed = 1, _FIRST_LINK, known is None or known.seq == 0
+    for seq, item, number, digest, link in _links(db):
+        if seq != expected:
+            breaks.append(Break(seq, f"the links before it from {expected} on are missing"))
+        elif link != chain(previous, _linked(seq, item, number, digest)):
+            breaks.append(Break(seq, "it does not follow from the link before"))
+        wrong = _item_wrong(db, item, number, digest)
+        if wrong:
+            breaks.append(Break(seq, wrong))
+        passed = passed or (known is not None and (seq, link) == (known.seq, known.link))
+        expected, previous = seq + 1, link
+    if known is not None and not passed:
+        breaks.append(Break(known.seq, "it is not the link that was known here"))
+    return sorted([*breaks, *_unlinked(db)])
+
+
+def _links(db: apsw.Connection) -> Iterator[Row]:
+    # In pages, because no reader may keep a statement open for long.
+    last = 0
+    while page := rows(
+        db, "SELECT seq, item, number, digest, link FROM chain WHERE seq > ? ORDER BY seq LIMIT ?", (last, _PAGE)
+    ):
+        yield from page
+        last = page[-1][0]
+
+
+def _item_wrong(db: apsw.Connection, item: str, number: int, digest: bytes) -> str:
+    return _entry_wrong(db, number, digest) if item == "audit" else _evidence_wrong(db, number, digest)
+
+
+def _entry_wrong(db: apsw.Connection, number: int, digest: bytes) -> str:
+    found = row(db, "SELECT at, case_id, act, who, detail, key FROM audit WHERE number = ?", (number,))
+    if found is None:
+        return "its audit entry is missing"
+    return "" if _entry_digest(*found) == digest else "its audit entry was changed"
+
+
+def _evidence_wrong(db: apsw.Connection, number: int, digest: bytes) -> str:
+    found = row(
+        db,
+        'SELECT case_id, finding_id, source, stream, path, "offset", length, sealed_digest, sealed FROM evidence '
+        "WHERE number = ?",
+        (number,),
+    )
+    if found is None:
+        return "its evidence is missing"
+    *place, sealed_digest, sealed = found
+    if evidence_digest(tuple(place), sealed_digest) != digest:
+        return "the place of its evidence was changed"
+    # Shredded evidence is gone and may be; what is there must be what was sealed.
+    whole = sealed is None or hashlib.sha256(sealed).digest() == sealed_digest
+    return "" if whole else "its evidence was changed"
+
+
+def _unlinked(db: apsw.Connection) -> list[Break]:
+    loose = [
+        *rows(db, "SELECT number FROM audit EXCEPT SELECT number FROM chain WHERE item = 'audit'"),
+        *rows(db, "SELECT number FROM evidence EXCEPT SELECT number FROM chain WHERE item = 'evidence'"),
+    ]
+    return [Break(0, f"{len(loose)} entries or pieces of evidence are not in the chain")] if loose else []
+
+
+def _entry_digest(at: Micros, case_id: str | None, act: str, who: bytes, detail: bytes, key: str) -> bytes:
+    sealed = hashlib.sha256(who).digest() + hashlib.sha256(detail).digest()
+    return hashlib.sha256(_canonical(at, case_id, act, key) + sealed).digest()
+
+
+def _linked(seq: int, item: str, number: int, digest: bytes) -> bytes:
+    return _canonical(seq, item, number) + digest
+
+
+def _canonical(*values: Any) -> bytes:
+    return json.dumps(values, separators=(",", ":")).encode() + b"\n"

@@ -1,0 +1,80 @@
+"""What one commit is to hold, gathered by the main loop: everything of it is saved, or nothing."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+
+from sentinel.model import AuditEntry, Evidence, Gap, Notification, Position, Verdict
+
+
+class Batch:
+    """A list of changes in the making. It is not changed by committing it, so that a commit may be tried again."""
+
+    def __init__(self) -> None:
+        self.positions: dict[tuple[str, int], Position] = {}
+        self.forgotten: set[tuple[str, int]] = set()
+        self.gaps: list[Gap] = []
+        self.delta: bytes | None = None
+        self.bases: dict[int, bytes] = {}
+        self.verdicts: list[Verdict] = []
+        self.pieces: list[tuple[str, str, Evidence, bytes | None]] = []
+        self.owed: list[tuple[Notification, str, bytes]] = []
+        self.entries: list[AuditEntry] = []
+        self.touched: dict[str, set[int]] = {}
+
+    def read(self, position: Position) -> None:
+        """The stream has been read and judged up to there."""
+        stream = (position.source, position.stream)
+        self.positions[stream] = position
+        self.forgotten.discard(stream)
+
+    def forget(self, source: str, stream: int) -> None:
+        """The stream needs no position any more."""
+        self.positions.pop((source, stream), None)
+        self.forgotten.add((source, stream))
+
+    def gap(self, gap: Gap) -> None:
+        """These bytes were lost."""
+        self.gaps.append(gap)
+
+    def window_delta(self, blob: bytes) -> None:
+        """What changed in the engine's windows since the last commit; once a batch. Raises ValueError if twice."""
+        if self.delta is not None:
+            raise ValueError("a batch holds one delta of the windows")
+        self.delta = blob
+
+    def window_base(self, shard: int, blob: bytes) -> None:
+        """The whole of one shard of the windows, with this batch's delta in it."""
+        self.bases[shard] = blob
+
+    def verdict(self, verdict: Verdict) -> None:
+        """The case, its finding with the data subjects the finding names, and the audit entries; not what is owed.
+
+        What is owed is given to `owe`, rendered for each channel.
+        """
+        self.verdicts.append(verdict)
+
+    def evidence(self, case_id: str, finding_id: str, place: Evidence, raw: bytes | None) -> None:
+        """A record the case rests on; `raw` is None where its bytes are gone."""
+        self.pieces.append((case_id, finding_id, place, raw))
+
+    def owe(self, notification: Notification, channel: str, body: bytes) -> None:
+        """The message is to be sent through the channel, as these bytes."""
+        self.owed.append((notification, channel, body))
+
+    def audit(self, entry: AuditEntry) -> None:
+        """Something was done that belongs to no verdict."""
+        self.entries.append(entry)
+
+    def subjects(self, case_id: str, hashes: Iterable[int]) -> None:
+        """These data subjects, as keyed hashes, are among those the case touches."""
+        self.touched.setdefault(case_id, set()).update(hashes)
+
+    def is_empty(self) -> bool:
+        """Whether committing it would change nothing."""
+        return self.delta is None and not any(
+            (
+                *(self.positions, self.forgotten, self.gaps, self.bases, self.verdicts, self.pieces),
+                *(self.owed, self.entries, any(self.touched.values())),
+            )
+        )

@@ -1,0 +1,125 @@
+"""What is owed to people and not yet paid: one row for each message and channel, paid in order within a case.
+
+Rules of this file: the same occasion of a case is owed once a channel, ever. The body is exactly what will be sent,
+in every attempt; it may hold a link that opens something, and so is sealed.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import apsw
+
+from sentinel.clock import Micros
+from sentinel.model import Notification
+from sentinel.store.connection import number, rows
+from sentinel.vault import Vault
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class OutboxRow:
+    """One message to one channel. `interrupted`: an attempt was cut off, so that it may have arrived already."""
+
+    message_id: str
+    case_id: str
+    key: str
+    channel: str
+    body: bytes
+    attempts: int
+    owed_at: Micros
+    interrupted: bool
+
+
+def owe(db: apsw.Connection, vault: Vault, notification: Notification, channel: str, body: bytes) -> None:
+    """The message is owed to the channel, unless this occasion already was."""
+    db.execute(
+        "INSERT OR IGNORE INTO outbox (message_id, case_id, key, channel, body, state, owed_at, next_at) "
+        "VALUES (?, ?, ?, ?, ?, 'pending', ?, ?)",
+        (
+            *(notification.id, notification.case.id, notification.key, channel),
+            *(vault.seal_state(_purpose(notification.id, channel), body), notification.owed_at, notification.owed_at),
+        ),
+    )
+
+
+def due(db: apsw.Connection, vault: Vault, channel: str, now: Micros, limit: int) -> list[OutboxRow]:
+    """At most `limit` messages to try now, oldest first; of each case only the first that is not paid yet."""
+    found = rows(
+        db,
+        "SELECT message_id, case_id, key, channel, body, attempts, owed_at, interrupted FROM outbox WHERE number IN "
+        "(SELECT min(number) FROM outbox WHERE channel = ? AND state IN ('pending', 'inflight') GROUP BY case_id) "
+        "AND state = 'pending' AND next_at <= ? ORDER BY number LIMIT ?",
+        (channel, now, limit),
+    )
+    return [
+        OutboxRow(
+            message_id=message_id,
+            case_id=case_id,
+            key=key,
+            channel=name,
+            body=vault.unseal_state(_purpose(message_id, name), body),
+            attempts=attempts,
+            owed_at=owed_at,
+            interrupted=bool(interrupted),
+        )
+        for message_id, case_id, key, name, body, attempts, owed_at, interrupted in found
+    ]
+
+
+def mark_inflight(db: apsw.Connection, message_id: str, channel: str) -> None:
+    """An attempt begins."""
+    db.execute(f"UPDATE outbox SET state = 'inflight' {_UNDELIVERED}", (message_id, channel))  # noqa: S608  (a constant)
+
+
+def mark_sent(db: apsw.Connection, message_id: str, channel: str, now: Micros, detail: str) -> None:
+    """The channel took it."""
+    db.execute(
+        f"UPDATE outbox SET state = 'sent', attempts = attempts + 1, sent_at = ?3, last_reason = ?4 {_UNDELIVERED}",  # noqa: S608  (a constant)
+        (message_id, channel, now, detail),
+    )
+
+
+def put_back(db: apsw.Connection, message_id: str, channel: str, attempts: int, next_at: Micros, reason: str) -> None:
+    """It is to be tried again, not before `next_at`; `attempts` were made so far."""
+    db.execute(
+        f"UPDATE outbox SET state = 'pending', attempts = ?3, next_at = ?4, last_reason = ?5 {_UNDELIVERED}",  # noqa: S608  (a constant)
+        (message_id, channel, attempts, next_at, reason),
+    )
+
+
+def mark_never(db: apsw.Connection, message_id: str, channel: str, reason: str) -> None:
+    """The channel will not take it, however often it is tried."""
+    db.execute(
+        f"UPDATE outbox SET state = 'never', attempts = attempts + 1, last_reason = ?3 {_UNDELIVERED}",  # noqa: S608  (a constant)
+        (message_id, channel, reason),
+    )
+
+
+def take_up(db: apsw.Connection) -> None:
+    """What was being sent when the last process ended is owed again, marked as a possible repeat."""
+    db.execute("UPDATE outbox SET state = 'pending', interrupted = 1 WHERE state = 'inflight'")
+
+
+def counts(db: apsw.Connection) -> dict[tuple[str, str], int]:
+    """How many messages there are by (channel, state), without the pairs that have none."""
+    found = rows(db, "SELECT channel, state, count(*) FROM outbox GROUP BY channel, state")
+    return {(channel, state): count for channel, state, count in found}
+
+
+def oldest_undelivered(db: apsw.Connection, now: Micros) -> Micros:
+    """For how long the oldest message that is still to be delivered has been owed; 0 if none is."""
+    owed_at = number(db, "SELECT min(owed_at) FROM outbox WHERE state IN ('pending', 'inflight')")
+    return max(0, now - owed_at) if owed_at else 0
+
+
+def next_due(db: apsw.Connection, channel: str) -> Micros | None:
+    """When the channel next has something to try; None while nothing waits."""
+    found = rows(db, "SELECT min(next_at) FROM outbox WHERE channel = ? AND state = 'pending'", (channel,))
+    return None if found[0][0] is None else int(found[0][0])
+
+
+_UNDELIVERED = "WHERE message_id = ?1 AND channel = ?2 AND state IN ('pending', 'inflight')"
+
+
+def _purpose(message_id: str, channel: str) -> str:
+    return f"message {message_id} {channel}"

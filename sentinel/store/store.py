@@ -1,0 +1,347 @@
+"""Everything Sentinel remembers, as one object: what is saved together is saved or lost together.
+
+Rules of this file: it joins the rooms of `store/`, one noun each, to one connection, and holds no SQL. Every method
+may be called from any thread. Errors are StoreError and its kinds; values that need a key raise KeyUnavailable.
+"""
+
+from __future__ import annotations
+
+import os
+import threading
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
+from pathlib import Path
+from typing import Self
+
+import apsw
+
+from sentinel.clock import Micros, rfc3339
+from sentinel.model import AuditEntry, Case, Evidence, Gap, Position
+from sentinel.store import audit, cases, connection, evidence, folder, meta, outbox, positions, windows
+from sentinel.store.audit import AuditRow, Break, Head
+from sentinel.store.batch import Batch
+from sentinel.store.cases import FindingRow, FindingValues
+from sentinel.store.errors import StoreError
+from sentinel.store.evidence import EvidenceRow
+from sentinel.store.outbox import OutboxRow
+from sentinel.store.windows import Windows
+from sentinel.vault import Vault
+
+
+class Store:
+    """The state of one folder. Made by `Store.open`; `close` it, or use it as a context."""
+
+    def __init__(self, path: Path, vault: Vault, db: apsw.Connection, lock: folder.FolderLock | None) -> None:
+        self._path = path
+        self._vault = vault
+        self._db = db
+        self._lock = lock
+        self._turn = threading.RLock()
+
+    @classmethod
+    def open(cls, state: Path, vault: Vault, *, readonly: bool = False) -> Store:
+        """The store of a state folder, made and brought up to this version where it is to be written.
+
+        Raises StoreLocked if another daemon writes it, StoreBroken if it is damaged, StoreError if it is of a newer
+        version, on another machine's disk, or was written under another master key.
+        """
+        return cls._open_to_read(state, vault) if readonly else cls._open_to_write(state, vault)
+
+    @classmethod
+    def _open_to_read(cls, state: Path, vault: Vault) -> Store:
+        path = state / folder.DATABASE
+        if not path.exists():
+            raise StoreError(f"there is no state in '{state}' yet")
+        store = cls(path, vault, connection.open_reader(path), None)
+        with _closing_if_it_fails(store), connection.telling(store._db):
+            connection.check_version(store._db, connection.shipped_migrations(), exactly=True)
+            store._check_keys()
+        return store
+
+    @classmethod
+    def _open_to_write(cls, state: Path, vault: Vault) -> Store:
+        folder.prepare(state)
+        lock = folder.FolderLock(state)
+        try:
+            path = folder.make_database(state)
+            store = cls(path, vault, connection.open_writer(path), lock)
+        except StoreError:
+            lock.release()
+            raise
+        with _closing_if_it_fails(store), connection.telling(store._db):
+            connection.check_version(store._db, connection.shipped_migrations())
+            if connection.schema_version(store._db) and meta.read(store._db, "stopped") != "cleanly":
+                connection.check_whole(store._db)
+            connection.migrate(store._db, connection.shipped_migrations())
+            store._check_keys()
+            store._begin()
+        return store
+
+    def _check_keys(self) -> None:
+        written_under = meta.read(self._db, "keys")
+        if written_under not in {None, self._vault.fingerprint}:
+            raise StoreError("the state was written under another master key: put that key back")
+
+    def _begin(self) -> None:
+        with self._writing() as db:
+            if meta.read(db, "keys") is None:
+                meta.write(db, "keys", self._vault.fingerprint)
+                meta.write(db, "installation", os.urandom(8).hex())
+            meta.write(db, "stopped", "no")
+            outbox.take_up(db)
+
+    def close(self) -> None:
+        """The store is let go of, marked as cleanly stopped. May be called again."""
+        with self._turn:
+            if self._lock is not None:
+                with suppress(StoreError), self._writing() as db:
+                    meta.write(db, "stopped", "cleanly")
+                with suppress(StoreError):
+                    connection.empty_log(self._db)
+            self.let_go()
+
+    def let_go(self) -> None:
+        """The store is let go of as a crash would leave it: the next to open it looks for damage."""
+        with self._turn:
+            self._db.close()
+            if self._lock is not None:
+                self._lock.release()
+                self._lock = None
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.close()
+
+    # --- one commit ----------------------------------------------------------------------------------------
+
+    def commit(self, batch: Batch) -> None:
+        """Everything in the batch is on disk when this returns; nothing of it if it raises.
+
+        Raises StoreFull (may be tried again), StoreBroken (open the store again and read again from there) or
+        StoreError.
+        """
+        vault = self._vault
+        with self._writing() as db:
+            positions.save(db, batch.positions.values())
+            positions.forget(db, batch.forgotten)
+            positions.save_gaps(db, batch.gaps)
+            windows.save(db, vault, batch.delta, batch.bases)
+            for case in {verdict.case.id: verdict.case for verdict in batch.verdicts}.values():
+                cases.save(db, vault, case)
+            for verdict in batch.verdicts:
+                if verdict.finding is not None:
+                    cases.save_finding(db, vault, verdict.case.id, verdict.finding)
+                    cases.add_subjects(db, verdict.case.id, verdict.finding.subject_hashes)
+                for entry in verdict.audit:
+                    audit.append(db, vault, entry)
+            for case_id, hashes in batch.touched.items():
+                cases.add_subjects(db, case_id, hashes)
+            for case_id, finding_id, place, raw in batch.pieces:
+                evidence.add(db, vault, case_id, finding_id, place, raw)
+            for notification, channel, body in batch.owed:
+                outbox.owe(db, vault, notification, channel, body)
+            for entry in batch.entries:
+                audit.append(db, vault, entry)
+
+    # --- what the main loop takes up again -----------------------------------------------------------------
+
+    def positions(self, source: str | None = None) -> list[Position]:
+        """The stored positions of one source, or of all."""
+        with self._reading() as db:
+            return positions.load(db, source)
+
+    def gaps(self) -> list[Gap]:
+        """Every gap ever found, in order."""
+        with self._reading() as db:
+            return positions.load_gaps(db)
+
+    def load_windows(self) -> Windows:
+        """What the engine remembers: bases (shard, as_of, blob) and deltas (seq, blob)."""
+        with self._reading() as db:
+            return windows.load(db, self._vault)
+
+    def windows_reset(self) -> None:
+        """The engine remembers nothing."""
+        with self._writing() as db:
+            windows.reset(db)
+
+    # --- cases ---------------------------------------------------------------------------------------------
+
+    def cases(self) -> list[Case]:
+        """Every case, in the order they were opened."""
+        with self._reading() as db:
+            return cases.load(db, self._vault)
+
+    def open_cases(self) -> list[Case]:
+        """The cases that are open, confirmed or notified, in the order they were opened."""
+        with self._reading() as db:
+            return cases.load_running(db, self._vault)
+
+    def case(self, case_id: str) -> Case | None:
+        """The case of that id, or None."""
+        with self._reading() as db:
+            return cases.load_one(db, self._vault, case_id)
+
+    def findings(self, case_id: str) -> list[FindingRow]:
+        """The findings of a case, without anybody's name."""
+        with self._reading() as db:
+            return cases.load_findings(db, case_id)
+
+    def finding_values(self, finding_id: str) -> FindingValues | None:
+        """Who a finding is about, in clear: an act for the audit trail. Raises KeyUnavailable."""
+        with self._reading() as db:
+            return cases.load_finding_values(db, self._vault, finding_id)
+
+    def case_of_finding(self, finding_id: str) -> str | None:
+        """The id of the case a finding is in, or None."""
+        with self._reading() as db:
+            return cases.case_of(db, finding_id)
+
+    def subject_count(self, case_id: str) -> int:
+        """How many distinct data subjects the case touches."""
+        with self._reading() as db:
+            return cases.count_subjects(db, case_id)
+
+    def subjects(self, case_id: str) -> set[int]:
+        """The keyed hashes of the data subjects the case touches."""
+        with self._reading() as db:
+            return cases.load_subjects(db, case_id)
+
+    # --- evidence and audit --------------------------------------------------------------------------------
+
+    def read_evidence(self, case_id: str) -> list[EvidenceRow]:
+        """The records of a case, unsealed where they can be: an act for the audit trail."""
+        with self._reading() as db:
+            return evidence.load(db, self._vault, case_id)
+
+    def evidence_places(self, case_id: str) -> list[tuple[str, Evidence]]:
+        """(finding id, place) of each record of a case, without unsealing anything."""
+        with self._reading() as db:
+            return evidence.load_places(db, case_id)
+
+    def audit(self, case_id: str | None = None) -> list[AuditRow]:
+        """The audit trail of one case, or of everything, in order."""
+        with self._reading() as db:
+            return audit.load(db, self._vault, case_id)
+
+    def audit_head(self) -> Head:
+        """The end of the chain, to be kept elsewhere."""
+        with self._reading() as db:
+            return audit.head(db)
+
+    def verify_audit(self, known: Head | None = None) -> list[Break]:
+        """Every place where the chain does not hold; with `known`, also whether it goes through that head."""
+        with self._reading() as db:
+            return audit.verify(db, known)
+
+    def shred(self, case_id: str, entry: AuditEntry) -> bool:
+        """What the case holds of people is gone for good, here and in every backup; the chain still verifies.
+
+        Says whether nothing of it is left in the write-ahead log either: a reader may keep that for a while, and the
+        next `checkpoint` tries again. The key is destroyed first; the rest is done again by calling this again.
+        """
+        self._vault.shred(case_id)
+        with self._writing() as db:
+            evidence.forget_sealed(db, case_id)
+            cases.forget_values(db, case_id)
+            audit.append(db, self._vault, entry)
+        with self._turn:
+            return connection.empty_log(self._db)
+
+    # --- the outbox ----------------------------------------------------------------------------------------
+
+    def outbox_due(self, channel: str, now: Micros, limit: int) -> list[OutboxRow]:
+        """At most `limit` messages to try now, oldest first; of each case only the first not paid yet."""
+        with self._reading() as db:
+            return outbox.due(db, self._vault, channel, now, limit)
+
+    def next_due(self, channel: str) -> Micros | None:
+        """When the channel next has something to try; None while nothing waits."""
+        with self._reading() as db:
+            return outbox.next_due(db, channel)
+
+    def mark_inflight(self, message_id: str, channel: str) -> None:
+        """An attempt begins; after a crash the message is owed again as a possible repeat."""
+        with self._writing() as db:
+            outbox.mark_inflight(db, message_id, channel)
+
+    def mark_sent(self, message_id: str, channel: str, now: Micros, detail: str = "") -> None:
+        """The channel took the message."""
+        with self._writing() as db:
+            outbox.mark_sent(db, message_id, channel, now, detail)
+
+    def put_back(self, message_id: str, channel: str, attempts: int, next_at: Micros, reason: str) -> None:
+        """The message is to be tried again, not before `next_at`; `attempts` were made so far."""
+        with self._writing() as db:
+            outbox.put_back(db, message_id, channel, attempts, next_at, reason)
+
+    def mark_never(self, message_id: str, channel: str, reason: str) -> None:
+        """The channel will not take the message, however often it is tried."""
+        with self._writing() as db:
+            outbox.mark_never(db, message_id, channel, reason)
+
+    def outbox_counts(self) -> dict[tuple[str, str], int]:
+        """How many messages there are by (channel, state), without the pairs that have none."""
+        with self._reading() as db:
+            return outbox.counts(db)
+
+    def oldest_undelivered(self, now: Micros) -> Micros:
+        """For how long the oldest message still to be delivered has been owed, in microseconds; 0 if none is."""
+        with self._reading() as db:
+            return outbox.oldest_undelivered(db, now)
+
+    # --- the file ------------------------------------------------------------------------------------------
+
+    def meta(self, key: str) -> str | None:
+        """A fact about the state as a whole, or None."""
+        with self._reading() as db:
+            return meta.read(db, key)
+
+    def remember(self, key: str, value: str) -> None:
+        """A fact about the state as a whole; nothing personal."""
+        with self._writing() as db:
+            meta.write(db, key, value)
+
+    def checkpoint(self) -> None:
+        """The write-ahead log is moved into the file as far as readers allow. To be called when there is time."""
+        with self._turn:
+            self._must_write()
+            connection.checkpoint(self._db, self._path)
+
+    def backup(self, target: Path, now: Micros) -> Path:
+        """A whole copy of the state as it is now, in a new file of the target folder; without any case's key.
+
+        Commits go on meanwhile. Raises StoreError.
+        """
+        target.mkdir(mode=0o700, parents=True, exist_ok=True)
+        copy = target / f"sentinel-{rfc3339(now, 6).replace('-', '').replace(':', '').replace('.', '')}.db"
+        return connection.copy_into(self._path, copy)
+
+    def _must_write(self) -> None:
+        if self._lock is None:
+            raise StoreError("this store is open for reading only")
+
+    @contextmanager
+    def _reading(self) -> Iterator[apsw.Connection]:
+        with self._turn, connection.telling(self._db):
+            yield self._db
+
+    @contextmanager
+    def _writing(self) -> Iterator[apsw.Connection]:
+        with self._turn:
+            self._must_write()
+            with connection.telling(self._db), connection.transaction(self._db):
+                yield self._db
+
+
+@contextmanager
+def _closing_if_it_fails(store: Store) -> Iterator[None]:
+    done = False
+    try:
+        yield
+        done = True
+    finally:
+        if not done:
+            store.let_go()
