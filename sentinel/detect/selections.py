@@ -1,4 +1,4 @@
-"""Reading selections as YAML gives them: maps are AND, lists are OR, plain values are keywords (Sigma specification)."""
+"""Reading selections as YAML gives them: maps are AND, lists are OR, plain values are keywords (Sigma)."""
 
 from __future__ import annotations
 

@@ -1,0 +1,109 @@
+"""The `sentinel:` map of a rule: what Sigma has no words for. A closed schema; an unknown key is a problem."""
+
+from __future__ import annotations
+
+from typing import Annotated, Any, Literal
+
+from pydantic import AliasChoices, BaseModel, BeforeValidator, ConfigDict, Field, field_validator
+
+from sentinel.clock import MINUTE
+from sentinel.durations import Duration
+from sentinel.model import Mode
+
+
+def _listed(value: Any) -> Any:
+    return [value] if isinstance(value, str) else value
+
+
+Words = Annotated[tuple[str, ...], BeforeValidator(_listed)]
+"""One text or a list of texts."""
+
+
+class Part(BaseModel):
+    """One key of the map."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True, populate_by_name=True)
+
+
+class DataPart(Part):
+    """Whose data an event of this rule is about, where no inventory entry says it."""
+
+    categories: Words = ()
+    special_category: bool = False
+    subject: str | None = None
+    actor: str | None = None
+
+
+class CasePart(Part):
+    """Whether a finding opens a case, and which findings belong to one case."""
+
+    open: bool | None = None
+    key: Words = ()
+
+
+class SuppressPart(Part):
+    """How long after a finding the same thing stays quiet, and at which multiples it speaks again."""
+
+    duration: Duration | None = Field(None, validation_alias=AliasChoices("for"), serialization_alias="for")
+    per: Words = ()
+    escalate: tuple[str, ...] = ()
+
+    @field_validator("escalate")
+    @classmethod
+    def _multiples(cls, value: tuple[str, ...]) -> tuple[str, ...]:
+        for each in value:
+            if not (each.endswith("x") and each[:-1].isdigit() and int(each[:-1]) > 1):
+                raise ValueError(f"'{each}' is no multiple: write 2x, 5x, 10x")
+        return value
+
+    @property
+    def multiples(self) -> tuple[int, ...]:
+        """The multiples of the threshold at which a finding is updated."""
+        return tuple(sorted(int(each[:-1]) for each in self.escalate))
+
+
+class RuntimePart(Part):
+    """How the rule is run: how late an event may come, what becomes of events without a group, how many groups."""
+
+    late: Duration = MINUTE
+    missing_group: Literal["drop_and_count"] = "drop_and_count"
+    max_groups: int = Field(100_000, ge=1, le=10_000_000)
+    mode: Mode | None = None
+
+
+class Series(Part):
+    """Some events of a test: one, or one repeated."""
+
+    event: dict[str, Any]
+    repeat: int = Field(1, ge=1, le=1_000_000)
+    every: Duration = 0
+    offset: Duration = 0
+
+
+class RuleTest(Part):
+    """What must happen for given events. `{i}`, `{i:04}` and `{rand:a:b}` in texts make a series differ."""
+
+    name: str = ""
+    expect: Literal["match", "no-match"]
+    event: dict[str, Any] | None = None
+    events: tuple[Series, ...] = ()
+    fires: int | None = Field(None, ge=0)
+    group: dict[str, Any] | None = None
+    lists: dict[str, list[str]] = Field(default_factory=dict)
+
+
+class Additions(Part):
+    """The whole map."""
+
+    data: DataPart = DataPart()
+    case: CasePart = CasePart()
+    suppress: SuppressPart = SuppressPart()
+    runtime: RuntimePart = RuntimePart()
+    mode: Mode = Mode.ENFORCE
+    timezone: str = "UTC"
+    lists: dict[str, list[str]] = Field(default_factory=dict)
+    tests: tuple[RuleTest, ...] = ()
+    expires: str | None = None
+    approved_by: str | None = None
+    ticket: str | None = None
+    count_suppressed: bool = True

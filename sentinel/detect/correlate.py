@@ -1,0 +1,168 @@
+"""Counting: matched events into windows, windows into episodes, episodes into findings.
+
+An episode of (rule, group) begins with the event at which the condition first holds and ends when the condition has
+not held for the rule's quiet time, of event time. One episode is one finding; while it goes on the finding is updated.
+Group keys, counted values and subjects are keyed hashes here; clear values come with the event that completes a window
+and leave with its finding.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, field
+
+from sentinel.clock import Micros
+from sentinel.detect.fields import Getter, getter, single
+from sentinel.detect.rules import Correlation
+from sentinel.detect.windows import STRIDE, Window
+from sentinel.model import Event
+
+Entry = tuple[int, int, int, int, int]
+HashText = Callable[[str], int]
+MOST_EVIDENCE = 100
+SEPARATOR = "\x1f"
+
+
+@dataclass(slots=True)
+class Episode:
+    """One finding while it can still grow. `told` is the highest multiple of the threshold already told of."""
+
+    finding: str
+    source: str
+    digits: int
+    first_seen: Micros
+    fired_at: Micros
+    held_at: Micros
+    value: int
+    events: int
+    told: int = 1
+    held_again: int = 0
+    has_news: bool = False
+    subjects: set[int] = field(default_factory=set)
+
+
+class Group:
+    """One group of one correlation."""
+
+    __slots__ = ("episode", "window")
+
+    def __init__(self, *, distinct: bool) -> None:
+        self.window = Window(distinct=distinct)
+        self.episode: Episode | None = None
+
+
+@dataclass(slots=True)
+class Fired:
+    """The condition began to hold: the window's entries and what was counted in it."""
+
+    at: Micros
+    value: int
+    entries: list[int]
+
+
+class Tally:
+    """All groups of one correlation: the state that must survive a restart."""
+
+    def __init__(self, rule: Correlation, hash_text: HashText) -> None:
+        self.rule = rule
+        self.distinct = rule.kind == "value_count"
+        self.groups: dict[int, Group] = {}
+        self.evicted = 0
+        self.missing: dict[str, int] = {}
+        self.changed: set[int] = set()
+        self._hash = hash_text
+        self._group_by: list[tuple[str, Getter]] = [(name, getter(name)) for name in rule.group_by]
+        self._fields: list[Getter] = [getter(name) for name in rule.fields]
+        self._span = rule.timespan
+        self._quiet = rule.quiet
+        self._threshold = rule.threshold
+        self._late = rule.about.additions.runtime.late
+        self._most = rule.about.additions.runtime.max_groups
+        self._multiples = rule.about.additions.suppress.multiples
+
+    @property
+    def late(self) -> Micros:
+        """How much older than the newest an event may be."""
+        return self._late
+
+    def group_values(self, event: Event) -> list[str] | None:
+        """The event's group, in clear; None, and counted, where a field of it is missing."""
+        values = []
+        for name, get in self._group_by:
+            value = single(get(event.fields))
+            if value is None:
+                self.missing[name] = self.missing.get(name, 0) + 1
+                return None
+            values.append(value)
+        return values
+
+    def counted(self, event: Event) -> int | None:
+        """The keyed hash of what is counted: 0 for events, None where the field is missing."""
+        if not self.distinct:
+            return 0
+        values = [single(get(event.fields)) for get in self._fields]
+        known = [value for value in values if value is not None]
+        return self._hash(SEPARATOR.join(known)) if len(known) == len(values) else None
+
+    def insert(self, key: int, entry: Entry, keep_from: Micros) -> tuple[Group, Fired | None]:
+        """Count one event; what fired, if an episode begins with it. `keep_from`: older entries may be dropped."""
+        group = self.groups.get(key)
+        if group is None:
+            if len(self.groups) >= self._most:
+                self._evict()
+            group = self.groups[key] = Group(distinct=self.distinct)
+        self.changed.add(key)
+        window = group.window
+        if window.add(entry, self._span):
+            size = window.size
+            fired = self._held(group, entry[0], size, entry[2]) if size >= self._threshold else None
+            window.forget(min(keep_from, entry[0] - self._late) - self._span)
+            return group, fired
+        for end, size in window.insert(entry, self._span, self._threshold):
+            fired = self._held(group, end, size, entry[2])
+            if fired is not None:
+                return group, fired
+        return group, None
+
+    def _held(self, group: Group, at: Micros, size: int, subject: int) -> Fired | None:
+        """The condition holds at that time: an episode begins, or goes on."""
+        episode = group.episode
+        if episode is not None and abs(at - episode.held_at) < self._quiet:
+            episode.held_at = max(at, episode.held_at)
+            episode.value = max(size, episode.value)
+            episode.events += 1
+            episode.held_again += 1
+            episode.has_news = True
+            if subject:
+                episode.subjects.add(subject)
+            return None
+        return Fired(at, size, list(group.window.slice(at, self._span)))
+
+    def multiple(self, episode: Episode) -> int | None:
+        """The multiple of the threshold that the episode has newly reached, if the rule wants to hear of it."""
+        reached = [each for each in self._multiples if each > episode.told and episode.value >= each * self._threshold]
+        return reached[-1] if reached else None
+
+    def _evict(self) -> None:
+        """Drop the least suspicious tenth: those furthest from the threshold, the longest silent first."""
+        ranked = sorted(self.groups.items(), key=lambda pair: (_heat(pair[1], self._threshold), _last(pair[1])))
+        for key, _ in ranked[: max(1, len(ranked) // 10)]:
+            del self.groups[key]
+            self.changed.add(key)
+            self.evicted += 1
+
+
+def _heat(group: Group, threshold: int) -> float:
+    return 1.0 if group.episode is not None else group.window.size / threshold
+
+
+def _last(group: Group) -> Micros:
+    entries = group.window.entries
+    return entries[-STRIDE] if entries else 0
+
+
+def rows(entries: list[int]) -> Iterator[Entry]:
+    """Entries one by one."""
+    for start in range(0, len(entries), STRIDE):
+        time, value, subject, place, stream = entries[start : start + STRIDE]
+        yield time, value, subject, place, stream

@@ -1,0 +1,193 @@
+"""From a match or a window to a finding: its id, its evidence, whom it is about."""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Callable, Sequence
+
+from sentinel.clock import Micros
+from sentinel.detect import access
+from sentinel.detect.correlate import MOST_EVIDENCE, Episode, Fired, Tally, rows
+from sentinel.detect.fields import getter, members, single, text
+from sentinel.detect.rules import About, Correlation, Detection
+from sentinel.detect.windows import place
+from sentinel.model import Event, Evidence, Finding, Mode
+
+PathOf = Callable[[int], tuple[str, str]]
+"""The source and the path to show of a stream."""
+
+Pairs = tuple[tuple[str, str], ...]
+
+
+class Ordinals:
+    """How many findings of a rule the same bytes at the same time have completed: equal records stay apart.
+
+    Kept for the newest `most` findings; what is older cannot come again within any rule's lateness.
+    """
+
+    def __init__(self, most: int = 4096) -> None:
+        self._most = most
+        self.seen: dict[str, int] = {}
+
+    def next(self, key: str) -> int:
+        """0 for the first, 1 for the second, …"""
+        ordinal = self.seen.pop(key, -1) + 1
+        self.seen[key] = ordinal
+        if len(self.seen) > self._most:
+            del self.seen[next(iter(self.seen))]
+        return ordinal
+
+
+def finding_id(about: About, event: Event, ordinals: Ordinals) -> str:
+    """`f_` and 32 hex digits of SHA-256 over rule, event time, digest of the record and its ordinal among equals.
+
+    The same in replay and in the daemon, after rotation and after a restore: no path and no offset is in it.
+    """
+    rule = about.id or about.key
+    digest = hashlib.sha256(event.raw).hexdigest()
+    ordinal = ordinals.next(f"{rule}\0{event.time}\0{digest[:32]}")
+    return "f_" + hashlib.sha256(f"{rule}\0{event.time}\0{digest}\0{ordinal}".encode()).hexdigest()[:32]
+
+
+def of_detection(rule: Detection, event: Event, identity: str, subject: int) -> Finding:
+    """The finding of one event. Its case key: what the rule names, else the actor, else the rule itself."""
+    about = rule.about
+    actors = _actors(event, (rule,))
+    key = _pairs(event, about.additions.case.key) or tuple((access.ACTOR, name) for name in actors[:1])
+    block = event.block
+    found = Evidence(block.source, block.stream, block.path, block.offset + event.start, event.end - event.start)
+    return _finding(
+        about,
+        event,
+        id=identity,
+        group=(),
+        case_key=key or (("rule", about.key),),
+        seen=(event.time, event.time, event.time),
+        value=1,
+        subjects=1 if subject else None,
+        subject_hashes=(subject,) if subject else (),
+        evidence=(found,),
+        evidence_total=1,
+        rules=(rule,),
+    )
+
+
+def of_window(
+    tally: Tally, values: Sequence[str], event: Event, fired: Fired, identity: str, path_of: PathOf
+) -> Finding:
+    """The finding that begins an episode: the window as it was when the condition began to hold."""
+    rule = tally.rule
+    group = tuple(zip(rule.group_by, values, strict=True))
+    entries = list(rows(fired.entries))
+    evidence = tuple(_evidence(entry[3], entry[4], path_of) for entry in entries[:MOST_EVIDENCE])
+    subjects = {entry[2] for entry in entries if entry[2]}
+    key = _pairs(event, rule.about.additions.case.key) or group
+    return _finding(
+        rule.about,
+        event,
+        id=identity,
+        group=group,
+        case_key=key or (("rule", rule.about.key),),
+        seen=(entries[0][0], entries[-1][0], fired.at),
+        value=fired.value,
+        subjects=len(subjects) if subjects else None,
+        subject_hashes=tuple(sorted(subjects)),
+        evidence=evidence,
+        evidence_total=len(entries),
+        rules=rule.rules,
+    )
+
+
+def of_episode(rule: Correlation, episode: Episode) -> Finding:
+    """How an episode stands now: the same finding with its newest numbers. It carries no clear value."""
+    about = rule.about
+    return Finding(
+        id=episode.finding,
+        rule=about.key,
+        rule_id=about.id,
+        title=about.title,
+        level=about.level,
+        mode=about.mode,
+        group=(),
+        first_seen=episode.first_seen,
+        last_seen=episode.held_at,
+        fired_at=episode.fired_at,
+        digits=episode.digits,
+        value=episode.value,
+        subjects=None,
+        source=episode.source,
+        evidence=(),
+        evidence_total=episode.events,
+        update=True,
+        opens_case=about.opens_case and about.mode is Mode.ENFORCE,
+        subject_hashes=tuple(sorted(episode.subjects)),
+        suppressed=episode.held_again,
+    )
+
+
+def _finding(  # noqa: PLR0913  (a finding has so many parts; every one is named at the call)
+    about: About,
+    event: Event,
+    *,
+    id: str,  # noqa: A002  (the noun's own field)
+    group: Pairs,
+    case_key: Pairs,
+    seen: tuple[Micros, Micros, Micros],
+    value: int,
+    subjects: int | None,
+    subject_hashes: tuple[int, ...],
+    evidence: tuple[Evidence, ...],
+    evidence_total: int,
+    rules: tuple[Detection, ...],
+) -> Finding:
+    return Finding(
+        id=id,
+        rule=about.key,
+        rule_id=about.id,
+        title=about.title,
+        level=about.level,
+        mode=about.mode,
+        group=group,
+        first_seen=seen[0],
+        last_seen=seen[1],
+        fired_at=seen[2],
+        digits=event.digits,
+        value=value,
+        subjects=subjects,
+        source=event.block.source,
+        evidence=evidence,
+        evidence_total=evidence_total,
+        historical=seen[2] < event.block.historical_before,
+        opens_case=about.opens_case and about.mode is Mode.ENFORCE,
+        case_key=case_key,
+        actors=_actors(event, rules),
+        systems=_texts(event, access.SYSTEM),
+        categories=_categories(event, rules, about),
+        subject_hashes=subject_hashes,
+    )
+
+
+def _evidence(number: int, stream: int, path_of: PathOf) -> Evidence:
+    offset, length = place(number)
+    source, path = path_of(stream)
+    return Evidence(source, stream, path, offset, length)
+
+
+def _pairs(event: Event, names: Sequence[str]) -> Pairs:
+    found = ((name, single(getter(name)(event.fields))) for name in names)
+    return tuple((name, value) for name, value in found if value is not None)
+
+
+def _texts(event: Event, name: str) -> tuple[str, ...]:
+    value = getter(name)(event.fields)
+    return tuple(words for each in members(value) if (words := text(each)) is not None)
+
+
+def _actors(event: Event, rules: Sequence[Detection]) -> tuple[str, ...]:
+    names = (access.ACTOR, *(rule.about.additions.data.actor for rule in rules))
+    return next((found for name in names if name and (found := _texts(event, name))), ())
+
+
+def _categories(event: Event, rules: Sequence[Detection], about: About) -> tuple[str, ...]:
+    said = [category for rule in rules for category in rule.about.additions.data.categories]
+    return tuple(dict.fromkeys([*_texts(event, access.DATA), *said, *about.additions.data.categories]))

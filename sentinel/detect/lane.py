@@ -1,0 +1,246 @@
+"""One source's way through the engine: scan the block, cut and parse the candidates, try their rules.
+
+Everything that can be decided once is decided here when rules are loaded, so that little is left for each record.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass, field
+
+from sentinel.clock import Micros
+from sentinel.detect import access, route, witness
+from sentinel.detect.match import items, need, test
+from sentinel.detect.predicates import Test
+from sentinel.detect.rules import PERSONAL_DATA, Correlation, Detection
+from sentinel.detect.scan import Key, Scanner, Share
+from sentinel.formats.base import Format
+from sentinel.model import Block, Event, LogSource
+
+SAMPLE = 256 * 1024
+"""Bytes of the first block that witnesses are chosen by."""
+
+
+@dataclass(slots=True)
+class Counts:
+    """What one source's blocks and records came to."""
+
+    lines: int = 0
+    bytes: int = 0
+    candidates: int = 0
+    events: int = 0
+    unparsed: int = 0
+    untimed: int = 0
+    late: int = 0
+    future: int = 0
+    accesses: dict[str, int] = field(default_factory=dict)
+    actorless: int = 0
+    errors: dict[str, int] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, slots=True)
+class SourceView:
+    """What the engine needs to know of a source."""
+
+    name: str
+    format: Format
+    logsource: LogSource
+
+
+@dataclass(frozen=True, slots=True)
+class Match:
+    """An event, the accesses in it, and the rules it matches (their numbers; filters already applied)."""
+
+    event: Event
+    accesses: tuple[access.Entry, ...]
+    rules: tuple[int, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class _Plan:
+    """What is tried on a record with certain hits."""
+
+    entries: tuple[int, ...]
+    rules: tuple[int, ...]
+
+
+class Lane:
+    """The rules and inventory entries routed to one source, ready to run."""
+
+    def __init__(
+        self,
+        view: SourceView,
+        detections: Sequence[Detection],
+        correlations: Sequence[Correlation],
+        entries: Sequence[access.Entry],
+        identity: Callable[[str], str] = str,
+    ) -> None:
+        self.view = view
+        self.counts = Counts()
+        self.last_event: Micros | None = None
+        self._tests: dict[int, Test] = {}
+        self._filters: dict[int, Test] = {}
+        self.filtered: dict[int, int] = {}
+        self._entries = tuple(entry for entry in entries if route.fits(entry.logsource, view.logsource))
+        self._access = access.AccessMap(self._entries, identity)
+        routed = [number for number, rule in enumerate(detections) if route.fits(rule.logsource, view.logsource)]
+        self._plain = [number for number in routed if detections[number].logsource.category != PERSONAL_DATA]
+        self._personal = tuple(number for number in routed if detections[number].logsource.category == PERSONAL_DATA)
+        for number in routed:
+            self._compile(number, detections[number])
+        used = _used([detections[number] for number in routed], correlations, self._entries)
+        self._parse = view.format.parser(used)
+        self._parse_time = view.format.parser(frozenset())
+        self._scanner = Scanner(view.format, self._choices(detections))
+        self._plans: dict[Key, _Plan] = {}
+        self.shares: list[Share] = []
+        self._last_time: dict[int, Micros] = {}
+
+    def _compile(self, number: int, rule: Detection) -> None:
+        self._tests[number] = test(rule.condition)
+        if rule.filters:
+            stands = [test(each.condition) for each in rule.filters]
+            self._filters[number] = lambda event: all(holds(event) for holds in stands)
+
+    def _choices(self, detections: Sequence[Detection]) -> list[witness.Choice]:
+        """Targets of the scan: the entries first, then the rules that are not about accesses."""
+        log = self.view.format
+        plain: dict[str, witness.Choice] = {}
+        found = [witness.choice(need(entry.node), log, plain) for entry in self._entries]
+        everything: witness.Choice = None if any(each is None for each in found) else witness.AnyOf(tuple(found))
+        derived = dict.fromkeys([witness.DERIVED, *(name for e in self._entries for name in e.derived)], everything)
+        if not self._entries:
+            derived = {witness.DERIVED: witness.AnyOf(())}
+        return found + [witness.choice(need(detections[number].condition), log, derived) for number in self._plain]
+
+    # --- running -------------------------------------------------------------------------------------------
+
+    def matches(self, block: Block) -> Iterator[Match]:
+        """The records of the block that match something, in the order they were written."""
+        data = block.data
+        counts = self.counts
+        if data and not self.shares:
+            self.shares = self._scanner.tune(data[: data.rfind(b"\n", 0, SAMPLE) + 1] or data)
+            self._plans.clear()
+        for start, end, key in self._scanner.candidates(data, block.starts):
+            if end == start:
+                continue
+            counts.candidates += 1
+            plan = self._plans.get(key) or self._plan(key)
+            match = self._try(block, start, end - 1 if data[end - 1] == 13 else end, plan)
+            if match is not None:
+                yield match
+        counts.bytes += len(data)
+        counts.lines += len(block.starts) if block.starts is not None else data.count(b"\n")
+        self._note_last(block)
+
+    def _plan(self, key: Key) -> _Plan:
+        targets = self._scanner.targets(key)
+        first = len(self._entries)
+        plan = _Plan(
+            tuple(target for target in targets if target < first),
+            tuple(self._plain[target - first] for target in targets if target >= first),
+        )
+        self._plans[key] = plan
+        return plan
+
+    def _try(self, block: Block, start: int, end: int, plan: _Plan) -> Match | None:
+        try:
+            event = self.event(block, start, end)
+            held = self._access.mark(event, plan.entries) if plan.entries else ()
+            rules = plan.rules
+            if held:
+                self._count_accesses(event, held)
+                rules += self._personal
+            tests = self._tests
+            matched = tuple([number for number in rules if tests[number](event)])
+        except Exception as error:  # noqa: BLE001  (the one broad except: one bad record must not stop the watch)
+            self._note_error(error)
+            return None
+        if matched and self._filters:
+            matched = tuple(number for number in matched if self._stands(number, event))
+        return Match(event, held, matched) if matched else None
+
+    def _stands(self, number: int, event: Event) -> bool:
+        stands = self._filters.get(number)
+        if stands is None or stands(event):
+            return True
+        self.filtered[number] = self.filtered.get(number, 0) + 1
+        return False
+
+    def event(self, block: Block, start: int, end: int) -> Event:
+        """The record as an event; one that no format can read has `message` alone."""
+        self.counts.events += 1
+        record = block.data[start:end]
+        parsed = self._parse(record, block.reference)
+        if parsed is None:
+            self.counts.unparsed += 1
+            fields, time, digits = {"message": record.decode(errors="replace")}, None, 0
+        else:
+            fields, time, digits = parsed
+        if time is None:
+            self.counts.untimed += 1
+            time = self._earlier_time(block, start)
+        return Event(fields, time, digits, block, start, end, parsed=parsed is not None)
+
+    def _earlier_time(self, block: Block, start: int) -> Micros:
+        """The time of the nearest record before that has one; the stream's last known, else the block's reference."""
+        data = block.data
+        while start > 0:
+            begin = data.rfind(b"\n", 0, start - 1) + 1
+            parsed = self._parse_time(data[begin : start - 1].removesuffix(b"\r"), block.reference)
+            if parsed is not None and parsed[1] is not None:
+                return parsed[1]
+            start = begin
+        return self._last_time.get(block.stream, block.reference)
+
+    def _note_last(self, block: Block) -> None:
+        if not block.data:
+            return
+        time = self._earlier_time(block, len(block.data))
+        self._last_time[block.stream] = time
+        self.last_event = time if self.last_event is None else max(time, self.last_event)
+
+    def _count_accesses(self, event: Event, held: tuple[access.Entry, ...]) -> None:
+        accesses = self.counts.accesses
+        for entry in held:
+            accesses[entry.system.name] = accesses.get(entry.system.name, 0) + 1
+        if access.ACTOR not in event.fields:
+            self.counts.actorless += 1
+
+    def _note_error(self, error: Exception) -> None:
+        """Kind and place of the error, never its text: that may hold the record."""
+        place = error.__traceback__
+        while place is not None and place.tb_next is not None:
+            place = place.tb_next
+        where = f"{place.tb_frame.f_code.co_filename.rsplit('/', 1)[-1]}:{place.tb_lineno}" if place else "?"
+        name = f"{type(error).__name__} at {where}"
+        self.counts.errors[name] = self.counts.errors.get(name, 0) + 1
+
+
+def _used(
+    detections: Sequence[Detection], correlations: Sequence[Correlation], entries: Sequence[access.Entry]
+) -> frozenset[str] | None:
+    """Every field that anything routed here asks for; None (all fields) where a keyword searches them all."""
+    nodes = [rule.condition for rule in detections] + [each.condition for rule in detections for each in rule.filters]
+    nodes += [entry.node for entry in entries]
+    found: set[str] = set()
+    for item in (item for node in nodes for item in items(node)):
+        if item.field is None:
+            return None
+        found.update(item.fields)
+    for entry in entries:
+        names = (entry.entry.subject, entry.entry.records, entry.entry.bytes)
+        found.update(name for name in names if name is not None)
+        if entry.entry.actor is not None:
+            found.add(entry.entry.actor.field)
+    for rule in detections:
+        additions = rule.about.additions
+        found.update(name for name in (additions.data.subject, additions.data.actor) if name is not None)
+        found.update((*additions.case.key, *additions.suppress.per))
+    ours = {rule.about.key for rule in detections}
+    for correlation in correlations:
+        if ours & {rule.about.key for rule in correlation.rules}:
+            found.update((*correlation.group_by, *correlation.fields, *correlation.about.additions.case.key))
+            found.update(correlation.about.additions.suppress.per)
+    return frozenset(found)

@@ -1,0 +1,215 @@
+"""From rule files to rules: everything that can be wrong with them is said at once, with its line and column.
+
+pySigma reads each document too and is the judge of what is Sigma; what it would read differently from the
+specification, or accept without a word, is caught here first. A rule with an error is left out; the others are used.
+"""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Iterable, Mapping
+from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
+
+import orjson
+
+from sentinel.detect import correlations
+from sentinel.detect.additions import Additions
+from sentinel.detect.conditions import read as read_condition
+from sentinel.detect.draft import Draft
+from sentinel.detect.lint import lint
+from sentinel.detect.match import Node, Selection
+from sentinel.detect.modifiers import Setting
+from sentinel.detect.rules import About, Correlation, Detection, Filter, RuleSet
+from sentinel.detect.selections import Reader
+from sentinel.detect.values import ValueRefused
+from sentinel.model import Level, LogSource
+from sentinel.problems import Problem
+from sentinel.schema import validate
+from sentinel.yamlfile import Document
+
+LEVELS = {level.word: level for level in Level}
+
+
+def load(documents: Iterable[Document]) -> tuple[RuleSet, list[Problem]]:
+    """The rules in the documents, and every problem found in them."""
+    drafts = [Draft(document, number) for number, document in enumerate(documents)]
+    for draft in drafts:
+        lint(draft)
+    detections, filters, counts = _read_all(drafts)
+    found = [_correlation(draft, about, detections) for draft, about in counts]
+    known = tuple(each for each in found if each is not None)
+    silent = {rule.about.key for each in known if not each.generate for rule in each.rules}
+    ready = _filtered(detections, filters)
+    problems = [problem for draft in drafts for problem in draft.problems]
+    by_key = {rule.about.key: rule for rule in ready}
+    joined = tuple(correlations.with_rules(each, by_key) for each in known)
+    return RuleSet(ready, joined, tuple(each for _, each in filters), frozenset(silent)), problems
+
+
+Found = tuple[list[Detection], list[tuple[Draft, Filter]], list[tuple[Draft, About]]]
+
+
+def _read_all(drafts: list[Draft]) -> Found:
+    detections: list[Detection] = []
+    filters: list[tuple[Draft, Filter]] = []
+    counts: list[tuple[Draft, About]] = []
+    taken: dict[str, Draft] = {}
+    for draft in drafts:
+        about = _about(draft)
+        for reference in {about.name, about.id} - {None} if about else ():
+            if taken.setdefault(str(reference), draft) is not draft:
+                first = taken[str(reference)].span(())
+                draft.error(
+                    (), "R003", f"'{reference}' is the name or id of another rule too", f"the first is at {first}"
+                )
+        if about is None or not draft.is_sound:
+            continue
+        if draft.kind == "detection":
+            rule = _detection(draft, about)
+            detections += [rule] if rule is not None else []
+        elif draft.kind == "filter":
+            exception = _filter(draft, about)
+            filters += [(draft, exception)] if exception is not None else []
+        else:
+            counts.append((draft, about))
+    return detections, filters, counts
+
+
+def _about(draft: Draft) -> About | None:
+    value = draft.value
+    if not isinstance(value, Mapping):
+        return None
+    additions: Additions | None = Additions()
+    if "sentinel" in value:
+        additions, problems = validate(draft.document, Additions, "R041", ("sentinel",))
+        draft.problems += problems
+    level = value.get("level")
+    name, identity = value.get("name"), value.get("id")
+    if additions is None:
+        return None
+    if additions.runtime.mode is not None:
+        additions = additions.model_copy(update={"mode": additions.runtime.mode})
+    return About(
+        key=str(name or identity or f"{draft.document.file}#{draft.number}"),
+        name=str(name) if name else None,
+        id=str(identity) if identity else None,
+        title=str(value.get("title", "")),
+        level=LEVELS.get(str(level), Level.MEDIUM),
+        level_is_given=level is not None,
+        file=draft.document.file,
+        number=draft.number,
+        additions=additions,
+        source=dict(value),
+    )
+
+
+def _zone(draft: Draft, additions: Additions) -> ZoneInfo:
+    try:
+        return ZoneInfo(additions.timezone)
+    except (ZoneInfoNotFoundError, ValueError):
+        hint = "a name such as Europe/Berlin"
+        draft.error(("sentinel", "timezone"), "R042", f"there is no time zone '{additions.timezone}'", hint)
+        return ZoneInfo("UTC")
+
+
+def _selections(draft: Draft, about: About, section: str) -> dict[str, Selection]:
+    def report(path: tuple[str | int, ...], refused: ValueRefused) -> None:
+        draft.error((section, *path), refused.code, refused.message, refused.hint)
+
+    reader = Reader(report, Setting(about.additions.lists), _zone(draft, about.additions))
+    found: dict[str, Selection] = {}
+    for name, definition in draft.value[section].items():
+        if name in ("condition", "rules", "timeframe"):
+            continue
+        node = reader.read(definition, (name,))
+        if node is not None:
+            found[name] = Selection(name, node)
+    return found
+
+
+def _condition(draft: Draft, section: str, selections: Mapping[str, Selection]) -> Node | None:
+    text = draft.value[section].get("condition")
+    try:
+        node, used = read_condition(text, selections)
+    except ValueRefused as refused:
+        if draft.is_sound:  # a selection that could not be read is no unknown name
+            draft.error((section, "condition"), refused.code, refused.message, refused.hint)
+        return None
+    for name in selections:
+        if name not in used and not name.startswith("_"):
+            draft.warn((section, name), "R014", f"the selection '{name}' is never used", "name it in the condition")
+    return node
+
+
+def logsource_of(draft: Draft) -> LogSource:
+    """The three dimensions of the document's log source; anything else in it is for people."""
+    source = draft.value["logsource"]
+    return LogSource(*(str(source[key]) if source.get(key) else None for key in ("category", "product", "service")))
+
+
+def _detection(draft: Draft, about: About) -> Detection | None:
+    selections = _selections(draft, about, "detection")
+    node = _condition(draft, "detection", selections)
+    if node is None or not draft.is_sound:
+        return None
+    source = logsource_of(draft)
+    return Detection(about=about, logsource=source, selections=selections, condition=node)
+
+
+def _filter(draft: Draft, about: About) -> Filter | None:
+    selections = _selections(draft, about, "filter")
+    node = _condition(draft, "filter", selections)
+    if node is None or not draft.is_sound:
+        return None
+    rules = draft.value["filter"].get("rules")
+    listed = [] if rules in (None, "any", []) else rules if isinstance(rules, list) else [rules]
+    return Filter(
+        about=about,
+        logsource=logsource_of(draft),
+        selections=selections,
+        condition=node,
+        rules=tuple(str(each) for each in listed),
+    )
+
+
+def _filtered(detections: list[Detection], filters: list[tuple[Draft, Filter]]) -> tuple[Detection, ...]:
+    """Each detection with the filters that are for it: by log source, and by reference unless for all."""
+    known = {reference for rule in detections for reference in (rule.about.name, rule.about.id)}
+    for draft, exception in filters:
+        for reference in exception.rules:
+            if reference not in known:
+                hint = correlations.nearest(reference, known)
+                draft.warn(("filter", "rules"), "R004", f"there is no rule '{reference}' to filter", hint)
+    return tuple(
+        Detection(
+            about=rule.about,
+            logsource=rule.logsource,
+            selections=rule.selections,
+            condition=rule.condition,
+            filters=tuple(each for _, each in filters if _is_for(each, rule)),
+        )
+        for rule in detections
+    )
+
+
+def _is_for(exception: Filter, rule: Detection) -> bool:
+    ours, theirs = exception.logsource, rule.logsource
+    for mine, its in ((ours.category, theirs.category), (ours.product, theirs.product), (ours.service, theirs.service)):
+        if mine is not None and mine != its:
+            return False
+    return not exception.rules or rule.about.name in exception.rules or rule.about.id in exception.rules
+
+
+def _correlation(draft: Draft, about: About, detections: list[Detection]) -> Correlation | None:
+    return correlations.read(draft, about, detections, _fingerprint) if draft.is_sound else None
+
+
+def _fingerprint(about: About, rules: Iterable[Detection]) -> str:
+    """A digest of all that decides what stands in the windows of a correlation. When it changes they start empty."""
+    parts = [about.source["correlation"], *([rule.about.source["detection"], vars_of(rule)] for rule in rules)]
+    return hashlib.sha256(orjson.dumps(parts, option=orjson.OPT_SORT_KEYS, default=str)).hexdigest()[:32]
+
+
+def vars_of(rule: Detection) -> list[str | None]:
+    """The log source of a detection, for digests."""
+    return [rule.logsource.category, rule.logsource.product, rule.logsource.service]

@@ -1,0 +1,134 @@
+"""One group's sliding window: exact, on event time, in integer microseconds; a window is (t - span, t].
+
+Entries stand in one array, sorted by time, five numbers each: time, keyed hash of the counted value, keyed hash of
+the data subject (0: none), where the record stands (offset and length in one number), and its stream. Events are
+inserted on arrival, in time order; one that comes late but not too late recounts every window it falls into.
+"""
+
+from __future__ import annotations
+
+from array import array
+from collections.abc import Iterator
+
+from sentinel.clock import Micros
+
+STRIDE = 5
+LENGTH_BITS = 24
+LONGEST = (1 << LENGTH_BITS) - 1
+
+
+class Window:
+    """The entries of one group. With `counts`, distinct values are counted by reference; without, events."""
+
+    __slots__ = ("counts", "entries", "head")
+
+    def __init__(self, *, distinct: bool) -> None:
+        self.entries: array[int] = array("q")
+        self.head = 0
+        self.counts: dict[int, int] | None = {} if distinct else None
+
+    @property
+    def size(self) -> int:
+        """What is counted in the window that ends at the last entry."""
+        return len(self.counts) if self.counts is not None else (len(self.entries) - self.head) // STRIDE
+
+    def add(self, entry: tuple[int, int, int, int, int], span: Micros) -> bool:
+        """Append an entry that is not older than the last one; False, and nothing done, where it is older."""
+        entries = self.entries
+        time = entry[0]
+        if entries and time < entries[-STRIDE]:
+            return False
+        entries.extend(entry)
+        head, counts, limit = self.head, self.counts, time - span
+        if counts is None:
+            while entries[head] <= limit:
+                head += STRIDE
+        else:
+            value = entry[1]
+            counts[value] = counts.get(value, 0) + 1
+            while entries[head] <= limit:
+                value = entries[head + 1]
+                left = counts[value] - 1
+                if left:
+                    counts[value] = left
+                else:
+                    del counts[value]
+                head += STRIDE
+        self.head = head
+        return True
+
+    def insert(self, entry: tuple[int, int, int, int, int], span: Micros, threshold: int) -> list[tuple[Micros, int]]:
+        """Insert an older entry; the ends of the windows it falls into that reach the threshold, with their counts."""
+        entries = self.entries
+        time, last = entry[0], entries[-STRIDE]
+        place = self._after(time)
+        entries[place:place] = array("q", entry)
+        if time > last - span:
+            if self.counts is not None:
+                self.counts[entry[1]] = self.counts.get(entry[1], 0) + 1
+        else:
+            self.head += STRIDE
+        return [(end, size) for end, size in self._ends(time, span) if size >= threshold]
+
+    def _after(self, time: Micros) -> int:
+        """The index behind the last entry that is not later than the time."""
+        low, high = 0, len(self.entries) // STRIDE
+        while low < high:
+            middle = (low + high) // 2
+            if self.entries[middle * STRIDE] <= time:
+                low = middle + 1
+            else:
+                high = middle
+        return low * STRIDE
+
+    def _ends(self, time: Micros, span: Micros) -> Iterator[tuple[Micros, int]]:
+        """Every window that holds an entry of this time: its end and what is counted in it."""
+        entries = self.entries
+        left = self._after(time - span)
+        right = left
+        counts: dict[int, int] = {}
+        stop = self._after(time + span - 1)
+        while right < stop:
+            end = entries[right]
+            counts[entries[right + 1]] = counts.get(entries[right + 1], 0) + 1
+            right += STRIDE
+            while entries[left] <= end - span:
+                value = entries[left + 1]
+                counts[value] -= 1
+                if not counts[value]:
+                    del counts[value]
+                left += STRIDE
+            if end >= time and (right >= len(entries) or entries[right] != end):
+                yield end, len(counts) if self.counts is not None else (right - left) // STRIDE
+
+    def slice(self, end: Micros, span: Micros) -> array[int]:
+        """The entries of the window that ends there."""
+        return self.entries[self._after(end - span) : self._after(end)]
+
+    def forget(self, until: Micros) -> None:
+        """Drop entries up to that time that no window needs any more; cheap, and often nothing."""
+        if self.head * 2 < len(self.entries) or self.head < 64 * STRIDE:
+            return
+        cut = min(self._after(until), self.head)
+        if cut:
+            del self.entries[:cut]
+            self.head -= cut
+
+    def restore(self, entries: array[int], span: Micros) -> None:
+        """Take over saved entries, sorted by time."""
+        self.entries = entries
+        self.head = self._after(entries[-STRIDE] - span) if entries else 0
+        if self.counts is not None:
+            self.counts = {}
+            for value in entries[self.head + 1 :: STRIDE]:
+                self.counts[value] = self.counts.get(value, 0) + 1
+
+
+def where(offset: int, length: int) -> int:
+    """The place of a record in one number: 39 bits of offset, 24 of length."""
+    return offset << LENGTH_BITS | min(length, LONGEST)
+
+
+def place(number: int) -> tuple[int, int]:
+    """Offset and length back from that number."""
+    return number >> LENGTH_BITS, number & LONGEST

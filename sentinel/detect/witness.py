@@ -1,0 +1,111 @@
+"""Which patterns to watch for, so that no record a rule matches goes by unseen, and as few others as possible are hit.
+
+From what must stand in the raw record (`needs`) and how a format writes its fields, to Hyperscan patterns. Of an AND
+the member with the fewest hits in a sample of the source is watched for (never simply the longest: in real access logs
+the longest text is the browser's name). An OR watches for all its members. A pattern holds inert ASCII bytes only.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass
+
+from sentinel.detect.needs import Either, Every, Need, Run
+from sentinel.formats.base import Format
+
+DERIVED = "access."
+"""Fields that no log line holds: the inventory gives them."""
+
+
+@dataclass(frozen=True, slots=True)
+class AllOf:
+    """One of them is enough to watch for."""
+
+    choices: tuple[Choice, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class AnyOf:
+    """All of them must be watched for."""
+
+    choices: tuple[Choice, ...]
+
+
+Choice = bytes | AllOf | AnyOf | None
+"""A pattern, or patterns; None: nothing can be watched for and every record must be tried."""
+
+
+def choice(need: Need, log: Format, derived: Mapping[str, Choice]) -> Choice:
+    """The patterns of a need in a format. `derived` are the fields given by the inventory, with what they come from."""
+    match need:
+        case Run():
+            return _run(need, log, derived)
+        case Every():
+            known = tuple(each for part in need.needs if (each := choice(part, log, derived)) is not None)
+            return known[0] if len(known) == 1 else AllOf(known) if known else None
+        case Either():
+            all_of_them = tuple(choice(part, log, derived) for part in need.needs)
+            return None if any(each is None for each in all_of_them) else AnyOf(all_of_them)
+    return None
+
+
+def _run(run: Run, log: Format, derived: Mapping[str, Choice]) -> Choice:
+    if run.field is not None and run.field.startswith(DERIVED):
+        return derived.get(DERIVED)
+    patterns = tuple(pattern for pattern in _patterns(run, log) if pattern is not None)
+    found: Choice = patterns[0] if len(patterns) == 1 else AllOf(patterns) if patterns else None
+    if run.field is not None and run.field in derived:
+        other = derived[run.field]
+        return None if found is None or other is None else AnyOf((found, other))
+    return found
+
+
+def _patterns(run: Run, log: Format) -> Iterator[bytes | None]:
+    for text, first, last in _inert_runs(run.text, log.inert):
+        literal = hexed(text)
+        if run.field is None:
+            yield literal if len(text) > 1 else None
+        else:
+            yield log.witness(run.field, literal, at_start=run.at_start and first, at_end=run.at_end and last)
+
+
+def hexed(text: bytes) -> bytes:
+    """The bytes as a pattern in which nothing is special. (A raw NUL would cut a Hyperscan pattern short.)"""
+    return b"".join(b"\\x%02x" % byte for byte in text)
+
+
+def _inert_runs(text: str, inert: frozenset[int]) -> Iterator[tuple[bytes, bool, bool]]:
+    """The longest runs of inert bytes, and whether they touch the start and the end of the text."""
+    begin = 0
+    for place in range(len(text) + 1):
+        if place < len(text) and ord(text[place]) in inert:
+            continue
+        if place > begin:
+            yield text[begin:place].encode(), begin == 0, place == len(text)
+        begin = place + 1
+
+
+def patterns(found: Choice) -> Iterator[bytes]:
+    """Every pattern in a choice."""
+    if isinstance(found, bytes):
+        yield found
+    elif found is not None:
+        for each in found.choices:
+            yield from patterns(each)
+
+
+def cheapest(found: Choice, cost: Callable[[bytes], float]) -> tuple[float, frozenset[bytes]] | None:
+    """The patterns to watch for that together cost least; None where nothing can be watched for."""
+    if found is None:
+        return None
+    if isinstance(found, bytes):
+        return cost(found), frozenset((found,))
+    each = [best for choice in found.choices if (best := cheapest(choice, cost)) is not None]
+    if isinstance(found, AllOf):
+        return min(each, key=lambda best: (best[0], sorted(best[1]))) if each else None
+    return sum(best[0] for best in each), frozenset().union(*(best[1] for best in each))
+
+
+def guess(pattern: bytes) -> float:
+    """The cost of a pattern of which no sample is known: the longer the rarer."""
+    return 1000 / (1 + len(pattern))
