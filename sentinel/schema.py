@@ -18,9 +18,8 @@ from pydantic.fields import FieldInfo
 from pydantic_core import ErrorDetails
 
 from sentinel.problems import Problem, did_you_mean
-from sentinel.yamlfile import Document, Path
+from sentinel.yamlfile import Document, Path, shorten
 from sentinel.yamlscalar import kind
-from sentinel.yamltree import shorten
 
 Model = TypeVar("Model", bound=BaseModel)
 

@@ -28,9 +28,9 @@ from yaml.error import MarkedYAMLError
 from yaml.reader import ReaderError
 
 from sentinel.problems import Problem, Span
-from sentinel.yamltree import Builder, Document, Path, Stop
+from sentinel.yamltree import Builder, Document, Path, Stop, shorten
 
-__all__ = ["LARGEST", "Document", "Path", "parse", "too_large"]
+__all__ = ["LARGEST", "Document", "Path", "parse", "shorten", "too_large"]
 
 LARGEST = 1024 * 1024
 """Bytes of the largest file that is read."""
