@@ -5,6 +5,8 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Protocol
 
+from pydantic import BaseModel, ConfigDict
+
 from sentinel.clock import Micros
 from sentinel.model import Notification
 
@@ -47,3 +49,21 @@ class Channel(Protocol):
 
     def send(self, message_id: str, body: bytes, now: Micros) -> Outcome:
         """One attempt, bounded in time and size. `message_id` is the same in every attempt."""
+
+
+class ChannelError(Exception):
+    """A channel cannot be made of its options; the message holds no secret, `hint` says what to do."""
+
+    def __init__(self, message: str, hint: str = "") -> None:
+        self.message = message
+        self.hint = hint
+        super().__init__(f"{message}\n    hint: {hint}" if hint else message)
+
+
+class ChannelOptions(BaseModel):
+    """What every channel can be told. `fallback` names the channels that get what this one will not take."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    type: str
+    fallback: tuple[str, ...] = ()
