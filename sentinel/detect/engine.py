@@ -17,7 +17,7 @@ from sentinel.detect.correlate import SEPARATOR, Episode, Fired, Tally
 from sentinel.detect.fields import Getter, getter, single
 from sentinel.detect.lane import Lane, Match, SourceView
 from sentinel.detect.rules import Correlation, RuleSet
-from sentinel.detect.windows import where
+from sentinel.detect.windows import STRIDE, where
 from sentinel.model import Block, Event, Finding
 
 AHEAD: Micros = 5 * MINUTE
@@ -26,12 +26,15 @@ AHEAD: Micros = 5 * MINUTE
 MOST_HASHED = 1 << 18
 """Texts whose keyed hash is remembered."""
 
+Counted = tuple[int, int, tuple[int, int, int, int, int], int, str | None, int]
+"""Tally, key of the group, entry, source, the finding if an episode began, digits of the time."""
+
 
 @dataclass(slots=True)
 class Journal:
     """What was counted since the state was last saved: enough to count it again, without anything in clear."""
 
-    inserted: list[tuple[int, int, tuple[int, int, int, int, int], int, str | None, int]] = field(default_factory=list)
+    inserted: list[Counted] = field(default_factory=list)
     ordinals: list[str] = field(default_factory=list)
 
 
@@ -148,16 +151,7 @@ class Engine:
             self.journal.inserted.append((index, key, entry, self._names.index(block.source), None, event.digits))
             return self._escalated(tally, group.episode)
         finding = self._begun(tally, values, event, fired, number, subject)
-        group.episode = Episode(
-            finding=finding.id,
-            source=block.source,
-            digits=event.digits,
-            first_seen=finding.first_seen,
-            fired_at=fired.at,
-            held_at=fired.at,
-            value=fired.value,
-            events=finding.evidence_total,
-        )
+        group.episode = _episode(finding.id, block.source, event.digits, fired)
         self.journal.inserted.append((index, key, entry, self._names.index(block.source), finding.id, event.digits))
         return [finding]
 
@@ -185,6 +179,29 @@ class Engine:
         episode.told = multiple
         return [self._told(tally.rule, episode)]
 
+    def count_again(
+        self,
+        index: int,
+        key: int,
+        entry: tuple[int, int, int, int, int],
+        source: str,
+        finding: str | None,
+        digits: int,
+    ) -> None:
+        """Count an event as it was counted before a restart; an episode that began then begins again, silently."""
+        group, fired = self.tallies[index].insert(key, entry, entry[0])
+        if fired is not None and finding is not None:
+            group.episode = _episode(finding, source, digits, fired)
+
+    def forget_news(self) -> None:
+        """What was restored has been told before."""
+        self._touched.clear()
+        for tally in self.tallies:
+            for group in tally.groups.values():
+                if group.episode is not None:
+                    group.episode.subjects = set()
+                    group.episode.has_news = False
+
     def updates(self) -> list[Finding]:
         """How the episodes that went on since this was last asked stand now."""
         found: list[Finding] = []
@@ -200,6 +217,19 @@ class Engine:
         episode.subjects = set()
         episode.has_news = False
         return finding
+
+
+def _episode(finding: str, source: str, digits: int, fired: Fired) -> Episode:
+    return Episode(
+        finding=finding,
+        source=source,
+        digits=digits,
+        first_seen=fired.entries[0],
+        fired_at=fired.at,
+        held_at=fired.at,
+        value=fired.value,
+        events=len(fired.entries) // STRIDE,
+    )
 
 
 def _quieted(rules: RuleSet) -> list[Correlation]:

@@ -1,0 +1,141 @@
+"""The tallies as bytes and back: an append-only delta a commit, and a base rewritten shard by shard.
+
+A delta is what was counted since the last one, as the engine saw it; replaying it through the same code gives the same
+windows and episodes, so a restart at any record changes no finding. The base is the groups of one shard as they are.
+Both hold numbers, keyed hashes and names of rules and sources; nothing in clear. A tally whose rule has changed (its
+fingerprint differs) begins empty.
+"""
+
+from __future__ import annotations
+
+from array import array
+from collections.abc import Iterable
+from typing import Any
+
+import orjson
+
+from sentinel.detect.correlate import Episode, Group, Tally
+from sentinel.detect.engine import Engine, Journal
+from sentinel.detect.windows import STRIDE
+
+SHARDS = 64
+"""Groups are spread over so many base blobs by their key; one is rewritten at a time."""
+
+WIDTH = STRIDE + 4
+"""Numbers a counted event has in a delta: tally, key, source, digits, and its entry."""
+
+
+def delta(engine: Engine) -> bytes | None:
+    """What was counted since this was last asked; None where nothing was."""
+    journal = engine.journal
+    if not journal.inserted and not journal.ordinals:
+        return None
+    numbers: array[int] = array("q")
+    found: dict[int, str] = {}
+    for place, (index, key, entry, source, finding, digits) in enumerate(journal.inserted):
+        numbers.extend((index, key, source, digits, *entry))
+        if finding is not None:
+            found[place] = finding
+    head = {
+        "tallies": [tally.rule.fingerprint for tally in engine.tallies],
+        "sources": list(engine.lanes),
+        "findings": [[place, finding] for place, finding in found.items()],
+        "ordinals": journal.ordinals,
+        "high": engine.high,
+    }
+    engine.journal = Journal()
+    return orjson.dumps(head) + b"\n" + numbers.tobytes()
+
+
+def shard_of(key: int) -> int:
+    """The base blob that a group stands in."""
+    return key & (SHARDS - 1)
+
+
+def base(engine: Engine, shard: int) -> bytes:
+    """Every group of a shard as it is now. Ask after `delta`, in the same commit."""
+    tallies = []
+    entries: array[int] = array("q")
+    for tally in engine.tallies:
+        groups = []
+        for key, group in tally.groups.items():
+            if shard_of(key) == shard:
+                groups.append([key, len(group.window.entries), _episode(group.episode)])
+                entries.extend(group.window.entries)
+        tallies.append({"fingerprint": tally.rule.fingerprint, "groups": groups})
+    head = {
+        "tallies": tallies,
+        "high": engine.high,
+        "ordinals": list(engine.ordinals.seen.items()) if not shard else [],
+    }
+    return orjson.dumps(head) + b"\n" + entries.tobytes()
+
+
+def _episode(episode: Episode | None) -> list[Any] | None:
+    if episode is None:
+        return None
+    numbers = (episode.first_seen, episode.fired_at, episode.held_at, episode.value, episode.events)
+    return [episode.finding, episode.source, episode.digits, *numbers, episode.told, episode.held_again]
+
+
+def restore(engine: Engine, bases: Iterable[tuple[int, int, bytes]], deltas: Iterable[tuple[int, bytes]]) -> None:
+    """Bring a new engine to where the saved one was: the base of each shard, then the deltas that are newer than it."""
+    as_of = dict.fromkeys(range(SHARDS), -1)
+    for shard, sequence, blob in bases:
+        as_of[shard] = sequence
+        _restore_base(engine, blob)
+    for sequence, blob in deltas:
+        _replay(engine, sequence, blob, as_of)
+    engine.journal = Journal()
+    engine.forget_news()
+
+
+def _split(blob: bytes) -> tuple[Any, array[int]]:
+    head, _, body = blob.partition(b"\n")
+    numbers: array[int] = array("q")
+    numbers.frombytes(body)
+    return orjson.loads(head), numbers
+
+
+def _restore_base(engine: Engine, blob: bytes) -> None:
+    head, numbers = _split(blob)
+    by_fingerprint = {tally.rule.fingerprint: tally for tally in engine.tallies}
+    start = 0
+    for saved in head["tallies"]:
+        tally = by_fingerprint.get(saved["fingerprint"])
+        for key, length, episode in saved["groups"]:
+            if tally is not None:
+                tally.groups[key] = _group(tally, numbers[start : start + length], episode)
+            start += length
+    _raise_high(engine, head["high"])
+    engine.ordinals.seen |= dict(head["ordinals"])
+
+
+def _group(tally: Tally, entries: array[int], episode: list[Any] | None) -> Group:
+    group = Group(distinct=tally.distinct)
+    group.window.restore(entries, tally.rule.timespan)
+    if episode is not None:
+        finding, source, digits, first, fired, held, value, events, told, again = episode
+        group.episode = Episode(finding, source, digits, first, fired, held, value, events, told, again)
+    return group
+
+
+def _raise_high(engine: Engine, high: dict[str, int]) -> None:
+    for source, time in high.items():
+        engine.high[source] = max(time, engine.high.get(source, time))
+
+
+def _replay(engine: Engine, sequence: int, blob: bytes, as_of: dict[int, int]) -> None:
+    head, numbers = _split(blob)
+    by_fingerprint = {tally.rule.fingerprint: index for index, tally in enumerate(engine.tallies)}
+    tallies = [by_fingerprint.get(each) for each in head["tallies"]]
+    findings = dict(head["findings"])
+    for place in range(len(numbers) // WIDTH):
+        index, key, source, digits, time, value, subject, where, stream = numbers[place * WIDTH : (place + 1) * WIDTH]
+        now = tallies[index]
+        if now is not None and as_of[shard_of(key)] < sequence:
+            entry = (time, value, subject, where, stream)
+            engine.count_again(now, key, entry, head["sources"][source], findings.get(place), digits)
+    _raise_high(engine, head["high"])
+    for key in head["ordinals"]:
+        engine.ordinals.next(key)
