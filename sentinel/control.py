@@ -34,6 +34,7 @@ ANSWER_BYTES = 32 * 1024 * 1024
 READ_SECONDS = 5.0
 ANSWER_SECONDS = 30.0
 CONNECTIONS = 32
+SERVICE_PATH = Path("/run/sentinel/control.sock")
 _MODE = 0o660
 
 
@@ -223,15 +224,12 @@ def ask(
     return answer
 
 
-def default_path(environ: Mapping[str, str], state: Path) -> Path:
-    """Where the daemon listens: the service manager's runtime folder where there is one, else the state folder."""
-    runtime = environ.get("RUNTIME_DIRECTORY", "").split(":")[0]
-    return Path(runtime or state) / "control.sock"
+def find_path(configured: Path | None) -> Path:
+    """Where a command looks for the daemon: where its configuration says, then where the packaged service listens.
 
-
-def find_path(environ: Mapping[str, str], state: Path | None) -> Path:
-    """Where a command looks for the daemon: as `default_path`, then in the runtime folder of the packaged service."""
-    candidates = [default_path(environ, state or Path("/run/sentinel")), Path("/run/sentinel/control.sock")]
+    The service manager tells the service a runtime folder that a command's own environment knows nothing of.
+    """
+    candidates = ([configured] if configured else []) + [SERVICE_PATH]
     return next((each for each in candidates if each.exists()), candidates[0])
 
 

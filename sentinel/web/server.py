@@ -55,7 +55,7 @@ def application(metrics: Metrics, readiness: Readiness, clock: Clock) -> Starlet
 class WebServer:
     """The pages on their address, from a thread of their own."""
 
-    def __init__(self, listen: str, metrics: Metrics, readiness: Readiness, clock: Clock) -> None:
+    def __init__(self, listen: tuple[str, int], metrics: Metrics, readiness: Readiness, clock: Clock) -> None:
         self._listen = listen
         self._metrics = metrics
         self._application = application(metrics, readiness, clock)
@@ -65,15 +65,15 @@ class WebServer:
 
     def start(self) -> bool:
         """Say whether the pages are up. An address in use is logged and counted, not raised: the watch goes on without
-        them, and the call may be made again later. Raises ValueError where `listen` is not `host:port`.
+        them, and the call may be made again later.
         """
         if self._thread is not None:
             return True
         try:
-            listener = _listener(self._listen)
+            listener = _listener(*self._listen)
         except OSError as error:
             self._metrics.http_listening.set(0)
-            reason = {"address": self._listen, "why": error.strerror or type(error).__name__}
+            reason = {"port": self._listen[1], "why": error.strerror or type(error).__name__}
             _log.error("metrics and health pages are off: the address cannot be taken", extra=reason)
             return False
         host, port = listener.getsockname()[:2]
@@ -114,16 +114,12 @@ def _options(pages: Starlette) -> uvicorn.Config:
     )
 
 
-def _listener(listen: str) -> socket.socket:
-    host, separator, port = listen.rpartition(":")
-    if not separator or not port.isdigit():
-        raise ValueError(f"'{listen}' is not of the form host:port")
-    host = host.strip("[]")
+def _listener(host: str, port: int) -> socket.socket:
     family = socket.AF_INET6 if ":" in host else socket.AF_INET
     listener = socket.socket(family, socket.SOCK_STREAM | socket.SOCK_CLOEXEC)
     try:
         listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-        listener.bind((host, int(port)))
+        listener.bind((host, port))
         listener.listen(64)
     except OSError:
         listener.close()

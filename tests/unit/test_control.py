@@ -13,7 +13,7 @@ from typing import Any
 
 import pytest
 
-from sentinel.control import Control, NotRunning, Refused, Request, SocketTaken, Who, ask, default_path, find_path
+from sentinel.control import SERVICE_PATH, Control, NotRunning, Refused, Request, SocketTaken, Who, ask, find_path
 
 
 @contextmanager
@@ -207,13 +207,7 @@ def test_a_silent_client_does_not_hold_up_the_others(path: Path) -> None:
         assert ask(path, "status", {})["act"] == "status"
 
 
-def test_the_runtime_folder_comes_before_the_state_folder() -> None:
-    assert default_path({"RUNTIME_DIRECTORY": "/run/a:/run/b"}, Path("/state")) == Path("/run/a/control.sock")
-    assert default_path({}, Path("/state")) == Path("/state/control.sock")
-
-
-def test_a_command_looks_where_the_socket_is(tmp_path: Path) -> None:
-    assert find_path({}, tmp_path) == tmp_path / "control.sock"
-    (tmp_path / "control.sock").touch()
-    assert find_path({}, tmp_path) == tmp_path / "control.sock"
-    assert find_path({}, None) == Path("/run/sentinel/control.sock")
+def test_a_command_looks_where_its_configuration_says_and_then_where_the_service_listens(tmp_path: Path) -> None:
+    configured = tmp_path / "control.sock"
+    assert find_path(configured) == configured
+    assert find_path(None) == SERVICE_PATH

@@ -1,0 +1,156 @@
+"""Cases as people read them on a terminal: the countdown, the list, and one case whole.
+
+Rule of this file: it decides what is shown, as rows and text; printing and escaping are output.py's.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from datetime import datetime
+
+from sentinel.acts import CaseDetail, CaseRow, ClockRow
+from sentinel.clock import SECOND, Micros, from_datetime
+
+Section = tuple[str, tuple[str, ...], Sequence[tuple[str, ...]]]
+
+HEADINGS = ("case", "level", "state", "left", "deadline (UTC)", "people #", "findings #", "what")
+
+_ENDED = {"met": "met in time", "met_late": "met late", "stopped": "stopped"}
+
+_STYLES = {"critical": "bold red", "high": "red", "medium": "yellow", "low": "cyan", "informational": "dim"}
+
+
+def level_style(level: str) -> str:
+    """The terminal style of a level."""
+    return _STYLES.get(level, "")
+
+
+def at(text: str) -> Micros:
+    """The moment of an answer's time."""
+    return from_datetime(datetime.fromisoformat(text))
+
+
+def first_clock(case: CaseRow) -> ClockRow | None:
+    """The clock that runs out first; where none runs, the first there is."""
+    running = [clock for clock in case["clocks"] if clock["state"] in {"running", "overdue"}]
+    return min(running, key=lambda clock: clock["deadline_at"], default=next(iter(case["clocks"]), None))
+
+
+def countdown(clock: ClockRow, now: Micros) -> str:
+    """`71:59:42`, or `-00:12:31 OVERDUE`, with `~` before it while it is provisional; or how the clock ended."""
+    if clock["state"] in _ENDED:
+        return _ENDED[clock["state"]]
+    left = (at(clock["deadline_at"]) - now) // SECOND
+    hours, rest = divmod(abs(left), 3600)
+    text = f"{hours:02}:{rest // 60:02}:{rest % 60:02}"
+    text = f"-{text} OVERDUE" if left < 0 else text
+    return f"~{text}" if clock["provisional"] else text
+
+
+def urgency_style(clock: ClockRow | None, now: Micros) -> str:
+    """Green with a day or more left, yellow, then red below six hours; dim where nothing runs."""
+    if clock is None or clock["state"] in _ENDED:
+        return "dim"
+    left = (at(clock["deadline_at"]) - now) // SECOND
+    return "bold red" if left < 6 * 3600 else "yellow" if left < 24 * 3600 else "green"
+
+
+def list_row(case: CaseRow, now: Micros) -> tuple[str, ...]:
+    """One case under HEADINGS."""
+    clock = first_clock(case)
+    return (
+        case["id"],
+        case["level"],
+        case["state"] + (" (historical)" if case["historical"] else ""),
+        countdown(clock, now) if clock else "",
+        clock["deadline_at"].replace("T", " ").removesuffix("Z") if clock else "",
+        "?" if case["subjects"] is None else f"{case['subjects']:,}",
+        f"{case['findings']:,}",
+        case["title"],
+    )
+
+
+def summary(case: CaseRow, now: Micros) -> Iterator[tuple[str, str]]:
+    """What the case is, as (name, text)."""
+    yield "title", case["title"]
+    yield "level", case["level"]
+    yield "state", f"{case['state']}, owner: {case['owner'] or 'nobody yet'}"
+    yield "rules", ", ".join(case["rules"])
+    if case["systems"]:
+        yield "systems", ", ".join(case["systems"])
+    if case["key"]:
+        yield "who", _pairs(case["key"])
+    people = "unknown" if case["subjects"] is None else f"{case['subjects']:,}"
+    yield "people", people + (f" ({', '.join(case['categories'])})" if case["categories"] else "")
+    yield "occurred", f"{case['occurred_from']} to {case['occurred_to']}"
+    yield "detected", case["detected_at"]
+    yield "aware", case["aware_at"] or "not yet decided: the countdown is provisional until somebody confirms"
+    for clock in case["clocks"]:
+        kind = "provisional" if clock["provisional"] else "final"
+        outer = f"; Regulation 1182/71 read widely: {clock['outer_limit_at']}" if clock.get("outer_limit_at") else ""
+        text = f"{countdown(clock, now)} until {clock['deadline_at']} ({kind}{outer})"
+        yield f"clock {clock['regime']} {clock['step']}", text
+
+
+def sections(detail: CaseDetail) -> Iterator[Section]:
+    """The tables of a case: (heading, column headings, rows); empty ones are left out."""
+    shown, total = len(detail["evidence"]), detail["evidence_total"]
+    evidence = "evidence" if shown == total else f"evidence (first {shown} of {total})"
+    tables: list[Section] = [
+        (
+            "findings",
+            ("fired (UTC)", "level", "rule", "value #", "people #", "finding"),
+            [
+                (
+                    row["fired_at"],
+                    row["level"],
+                    row["rule"],
+                    f"{row['value']:,}",
+                    _number(row["subjects"]),
+                    row["finding"],
+                )
+                for row in detail["findings"]
+            ],
+        ),
+        (
+            evidence,
+            ("file", "byte #", "length #"),
+            [(row["path"], str(row["offset"]), str(row["length"])) for row in detail["evidence"]],
+        ),
+        (
+            "messages",
+            ("occasion", "channel", "state", "attempts #", "taken (UTC)"),
+            [
+                (row["key"], row["channel"], row["state"], str(row["attempts"]), row["sent_at"] or "")
+                for row in detail["messages"]
+            ],
+        ),
+        (
+            "timeline",
+            ("when (UTC)", "who", "what", "reason"),
+            [(row["at"], row["who"], row["act"], row["reason"]) for row in detail["timeline"]],
+        ),
+    ]
+    return (table for table in tables if table[2])
+
+
+def changes(before: Mapping[str, CaseRow], after: Iterable[CaseRow]) -> Iterator[str]:
+    """One sentence for each case that is new or stands differently than before."""
+    for case in after:
+        known = before.get(case["id"])
+        if known is None:
+            yield f"{case['id']} [{case['level']}] is {case['state']}: {case['title']}"
+        elif known["state"] != case["state"]:
+            yield f"{case['id']} is {case['state']}, it was {known['state']}"
+        elif known["level"] != case["level"]:
+            yield f"{case['id']} is of level {case['level']}, it was {known['level']}"
+        elif known["subjects"] != case["subjects"]:
+            yield f"{case['id']} concerns {_number(case['subjects'])} people, it was {_number(known['subjects'])}"
+
+
+def _number(value: int | None) -> str:
+    return "?" if value is None else f"{value:,}"
+
+
+def _pairs(values: Mapping[str, str]) -> str:
+    return ", ".join(f"{name} {value}" for name, value in values.items())

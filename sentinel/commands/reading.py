@@ -1,0 +1,55 @@
+"""The store read without a daemon: what `case list` and `case show` answer while none runs."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any, cast
+
+from sentinel.answers import list_answer, show_answer
+from sentinel.cases.book import Book
+from sentinel.cases.moves import CaseError
+from sentinel.clock import SystemClock
+from sentinel.commands.output import CommandError, console
+from sentinel.config import Config, find, load
+from sentinel.problems import Unusable
+from sentinel.secrets import SecretError
+from sentinel.store import Store, StoreError
+from sentinel.vault import Vault, VaultError
+
+
+def read_store(act: str, arguments: Mapping[str, Any], config: Path | None, why: str) -> dict[str, Any]:
+    """What the daemon would answer, from the state folder; says on standard error that it does not run.
+
+    Raises CommandError where there is no state, or it may not be read; Unusable for a configuration with errors.
+    """
+    loaded, problems = load(find(config))
+    if loaded is None:
+        raise Unusable(problems)
+    try:
+        with Store.open(loaded.state, _vault(loaded), readonly=True) as store:
+            answer = _answer(store, act, arguments, loaded)
+    except (StoreError, VaultError, SecretError) as error:
+        raise CommandError(f"{why}, and its state cannot be read: {error}", "start it with `sentinel run`") from error
+    except PermissionError as error:
+        raise CommandError(f"{why}, and you may not read '{loaded.state}'", "use sudo") from error
+    except CaseError as error:
+        raise CommandError(error.message, error.hint) from error
+    console(error=True).print(f"{why}: nobody watches; this is what the store holds", style="yellow")
+    return answer
+
+
+def _vault(config: Config) -> Vault:
+    credentials = os.environ.get("CREDENTIALS_DIRECTORY")
+    folder = Path(credentials) if credentials else None
+    key = config.master_key
+    master = None if key is None else key.resolve(os.environ, folder, config.folder).encode()
+    return Vault.open(config.state, master, readonly=True)
+
+
+def _answer(store: Store, act: str, arguments: Mapping[str, Any], config: Config) -> dict[str, Any]:
+    book, now, zone = Book(store.cases()), SystemClock().now(), config.cases.zone
+    if act == "case.list":
+        return cast("dict[str, Any]", list_answer(book, now, zone))
+    return cast("dict[str, Any]", show_answer(store, book.find(str(arguments["case"])), now, zone))
