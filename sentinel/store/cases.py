@@ -131,24 +131,18 @@ def from_text(text: str) -> Case:
     body = _known(Case, json.loads(text))
     body["state"], body["level"] = State(body["state"]), Level(body["level"])
     body["state_before"] = None if body.get("state_before") is None else State(body["state_before"])
-    body["key"] = _pairs(body["key"])
-    for name in ("rules", "systems", "categories"):
-        body[name] = tuple(body[name])
-    body["clocks"] = tuple(_clock(each) for each in body.get("clocks", ()))
+    body["clocks"] = tuple(Clock(**_known(Clock, each)) for each in body.get("clocks", ()))
     return Case(**body)
-
-
-def _clock(body: dict[str, Any]) -> Clock:
-    return Clock(**{**_known(Clock, body), "reminded": tuple(body.get("reminded", ()))})
 
 
 def _known(kind: type[Case | Clock], body: dict[str, Any]) -> dict[str, Any]:
     names = {each.name for each in dataclasses.fields(kind)}
-    return {name: value for name, value in body.items() if name in names}
+    return {name: _frozen(value) for name, value in body.items() if name in names}
 
 
-def _pairs(listed: Iterable[Iterable[str]]) -> tuple[tuple[str, str], ...]:
-    return tuple((name, value) for name, value in listed)
+def _frozen(value: Any) -> Any:
+    # JSON has no tuples, the nouns have no lists.
+    return tuple(_frozen(each) for each in value) if isinstance(value, list) else value
 
 
 # --- findings ----------------------------------------------------------------------------------------------
@@ -188,7 +182,7 @@ def load_findings(db: apsw.Connection, case_id: str) -> list[FindingRow]:
 def _finding(found: Row) -> FindingRow:
     finding_id, case_id, rule, level, fired_at, value, subjects, updates, text = found
     body = json.loads(text)
-    body |= {"mode": Mode(body["mode"]), "systems": tuple(body["systems"]), "categories": tuple(body["categories"])}
+    body |= {"mode": Mode(body["mode"])}
     return FindingRow(
         id=finding_id,
         case_id=case_id,
@@ -198,7 +192,7 @@ def _finding(found: Row) -> FindingRow:
         value=value,
         subjects=subjects,
         updates=updates,
-        **{name: body[name] for name in _IN_CLEAR},
+        **{name: _frozen(body[name]) for name in _IN_CLEAR},
     )
 
 
@@ -211,7 +205,7 @@ def load_finding_values(db: apsw.Connection, vault: Vault, finding_id: str) -> F
     if sealed is None:
         raise KeyUnavailable("what this finding says of people was shredded, or could not be sealed")
     people = json.loads(vault.unseal(case_id, f"finding {finding_id}", sealed))
-    return FindingValues(_pairs(people["group"]), _pairs(people["case_key"]), tuple(people["actors"]))
+    return FindingValues(*(_frozen(people[name]) for name in ("group", "case_key", "actors")))
 
 
 def case_of(db: apsw.Connection, finding_id: str) -> str | None:
