@@ -1,0 +1,258 @@
+"""sentinel.yaml -> Config, or every problem with it and with the inventory it names.
+
+Rules of this file: only `sources` is required; every relative path starts at the folder of the file; what a part of
+Sentinel can be told is a model of that part, joined here and nowhere else.
+"""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field, replace
+from functools import cache
+from pathlib import Path
+from typing import Any
+from zoneinfo import ZoneInfo
+
+from pydantic import BaseModel, create_model
+
+from sentinel import channels, consistency, files, identities, inventory, schema, surroundings
+from sentinel.cases.clocks import CaseOptions
+from sentinel.channels.base import ChannelOptions
+from sentinel.inventory import Inventory
+from sentinel.model import LogSource
+from sentinel.problems import Problem, Span, Unusable, by_severity, did_you_mean
+from sentinel.routing import Route
+from sentinel.secrets import SecretRef
+from sentinel.settings import ConfigPart, ReadingPart, SourceConfig, listen_address
+from sentinel.sources.file import FileOptions
+from sentinel.sources.options import SourceOptions
+from sentinel.yamlfile import Document
+from sentinel.yamlfile import Path as Place
+
+CODES = schema.Codes("C001", "C002", "C003")
+PLACES = (Path("sentinel.yaml"), Path("/etc/sentinel/sentinel.yaml"))
+"""Where the configuration is looked for when nobody says where it is."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Config:
+    """Everything that sentinel.yaml says, with paths made absolute and defaults filled in.
+
+    `rules` are the user's files and folders as written; `control` is the socket; `http` is host and port, or None.
+    """
+
+    path: Path
+    document: Document = field(repr=False)
+    state: Path
+    rules: tuple[Path, ...]
+    shipped_rules: bool
+    inventory: Inventory | None
+    sources: tuple[SourceConfig, ...]
+    cases: CaseOptions
+    channels: Mapping[str, ChannelOptions]
+    routes: tuple[Route, ...]
+    http: tuple[str, int] | None
+    control: Path
+    master_key: SecretRef | None
+
+    @property
+    def folder(self) -> Path:
+        """Where relative paths start."""
+        return self.path.parent
+
+    def rule_files(self) -> list[Path]:
+        """Every rule file, the shipped ones first."""
+        return list(files.rule_files([*([files.shipped("rules")] if self.shipped_rules else []), *self.rules]))
+
+    def secrets(self, environ: Mapping[str, str] = os.environ) -> Callable[[SecretRef], str]:
+        """What resolves the secrets of this file, in the given environment. It raises SecretError."""
+        credentials = environ.get("CREDENTIALS_DIRECTORY")
+        folder = Path(credentials) if credentials else None
+        return lambda reference: reference.resolve(environ, folder, self.folder)
+
+
+def find(explicit: Path | None) -> Path:
+    """The file that is given, else the first of PLACES that exists. Raises Unusable where there is none."""
+    if explicit is not None:
+        return explicit
+    for place in PLACES:
+        if place.exists():
+            return place
+    places = " or ".join(f"'{place}'" for place in PLACES)
+    hint = "name it with --config FILE, or write one with 'sentinel init'"
+    raise Unusable(
+        [Problem(Span(str(PLACES[0])), "C005", f"there is no configuration file: looked for {places}", hint)]
+    )
+
+
+def load(path: Path, environ: Mapping[str, str] = os.environ) -> tuple[Config | None, list[Problem]]:
+    """The configuration with its inventory, or None where there is an error; and every problem, errors first."""
+    documents, problems = files.documents(path)
+    if any(problem.is_error for problem in problems):
+        return None, problems
+    if len(documents) != 1:
+        span = documents[1].span() if documents else Span(str(path))
+        said = "the file has more than one document" if documents else "the configuration is empty"
+        return None, [*problems, Problem(span, "C004", said, "a configuration is one document that has 'sources:'")]
+    document = documents[0]
+    part, more = schema.validate(document, ConfigPart, CODES)
+    folder = path.absolute().parent
+    sources, channel_options, items = _items(document, folder)
+    found, inventory_problems = _inventory(document, folder)
+    problems += [*more, *items, *inventory_problems]
+    if part is not None:
+        problems += consistency.check(document, part, sources, channel_options, found)
+        problems += surroundings.check(document, part, sources, folder)
+    problems.sort(key=by_severity)
+    if part is None or any(problem.is_error for problem in problems):
+        return None, problems
+    return _config(path.absolute(), document, part, sources, channel_options, found, environ), problems
+
+
+def _config(
+    path: Path,
+    document: Document,
+    part: ConfigPart,
+    sources: list[SourceConfig],
+    channel_options: dict[str, ChannelOptions],
+    found: Inventory | None,
+    environ: Mapping[str, str],
+) -> Config:
+    folder = path.parent
+    state = folder / (part.state or _first(environ, "STATE_DIRECTORY") or "sentinel-state")
+    runtime = _first(environ, "RUNTIME_DIRECTORY")
+    return Config(
+        path=path,
+        document=document,
+        state=state,
+        rules=tuple(folder / each for each in part.rules),
+        shipped_rules=part.shipped_rules,
+        inventory=found,
+        sources=tuple(sources),
+        cases=part.cases,
+        channels=channel_options,
+        routes=part.routes,
+        http=None if part.http.listen is None else listen_address(part.http.listen),
+        control=folder / (part.control.socket or Path(runtime or state) / "control.sock"),
+        master_key=part.keys.master,
+    )
+
+
+def _first(environ: Mapping[str, str], name: str) -> str | None:
+    """The first of the folders that systemd names in a variable, which may be several with ':' between them."""
+    return environ.get(name, "").partition(":")[0] or None
+
+
+# --- sources and channels, each as its type ------------------------------------------------------------------
+
+
+def _items(document: Document, folder: Path) -> tuple[list[SourceConfig], dict[str, ChannelOptions], list[Problem]]:
+    sources: list[SourceConfig] = []
+    channel_options: dict[str, ChannelOptions] = {}
+    problems: list[Problem] = []
+    value = document.value if isinstance(document.value, dict) else {}
+    for number, each in enumerate(value["sources"] if isinstance(value.get("sources"), list) else ()):
+        source, more = _source(document, number, each, folder)
+        sources += [source] if source is not None else []
+        problems += more
+    for name, each in (value["channels"] if isinstance(value.get("channels"), dict) else {}).items():
+        options, more = _typed(document, ("channels", name), each, _channel_models(), folder)
+        problems += more
+        if isinstance(options, ChannelOptions):
+            channel_options[name] = options
+    return sources, channel_options, problems
+
+
+def _channel_models() -> dict[str, type[BaseModel]]:
+    return {name: model for name, (model, _) in channels.TYPES.items()}
+
+
+def _typed(
+    document: Document, at: Place, value: Any, models: Mapping[str, type[BaseModel]], folder: Path
+) -> tuple[BaseModel | None, list[Problem]]:
+    """The mapping as the model of its `type`, with its paths made absolute."""
+    if not isinstance(value, dict):
+        return None, []  # the schema of the whole file has said so
+    kind = value.get("type")
+    if not isinstance(kind, str):
+        code, said = ("C003", "'type' must be text") if "type" in value else ("C002", "'type' is missing")
+        return None, [Problem(document.key_span((*at, "type")), code, said, did_you_mean("", models))]
+    if kind not in models:
+        said = f"unknown type '{kind}'"
+        return None, [Problem(document.span((*at, "type")), "C003", said, did_you_mean(kind, models))]
+    part, problems = schema.validate(document, models[kind], CODES, at)
+    return (None if part is None else _with_absolute_paths(part, folder)), problems
+
+
+def _with_absolute_paths(part: BaseModel, folder: Path) -> BaseModel:
+    changes: dict[str, Any] = {}
+    for name in ("paths", "ca_file"):
+        written = getattr(part, name, None)
+        if isinstance(written, str):
+            changes[name] = str(folder / written)
+        elif written is not None:
+            changes[name] = type(written)(str(folder / each) for each in written)
+    return part.model_copy(update=changes)
+
+
+SOURCE_TYPES: Mapping[str, type[SourceOptions]] = {"file": FileOptions}
+
+
+@cache
+def _source_models() -> dict[str, type[BaseModel]]:
+    """Each type of source with the keys that all sources have."""
+    return {
+        name: create_model(f"{name.title()}Source", __base__=(model, ReadingPart))
+        for name, model in SOURCE_TYPES.items()
+    }
+
+
+def _source(document: Document, number: int, value: Any, folder: Path) -> tuple[SourceConfig | None, list[Problem]]:
+    part, problems = _typed(document, ("sources", number), value, _source_models(), folder)
+    if part is None:
+        return None, problems
+    assert isinstance(part, SourceOptions)
+    assert isinstance(part, ReadingPart)
+    source = part.logsource
+    return SourceConfig(
+        options=part,
+        format=part.format,
+        logsource=LogSource(source.category, source.product, source.service),
+        timezone=ZoneInfo(part.timezone),
+        time=part.time,
+    ), problems
+
+
+# --- the inventory and the identities it names -----------------------------------------------------------------
+
+
+def _inventory(document: Document, folder: Path) -> tuple[Inventory | None, list[Problem]]:
+    written = document.value.get("inventory") if isinstance(document.value, dict) else None
+    if not isinstance(written, str) or not written:
+        return None, []
+    file = folder / written
+    content, problems = files.read(file, document.span(("inventory",)))
+    if problems:
+        return None, problems
+    found, problems = inventory.parse(content, str(file))
+    if found is None or found.identities_file is None:
+        return found, problems
+    people = file.parent / found.identities_file
+    content, more = files.read(people, found.document.span(("identities",)))
+    if more:
+        return None, [*problems, *more]
+    names, more = identities.parse(content, str(people))
+    return (None if names is None else replace(found, identities=names)), [*problems, *more]
+
+
+def json_schema() -> dict[str, Any]:
+    """sentinel.yaml as JSON Schema, for editors: each source and channel as its type."""
+    whole = schema.json_schema(ConfigPart)
+    kinds = {"sources": _source_models(), "channels": _channel_models()}
+    for key, models in kinds.items():
+        place = whole["properties"][key]
+        below = place["items"] = {} if key == "sources" else place.setdefault("additionalProperties", {})
+        below.clear()
+        below["oneOf"] = [model.model_json_schema() for model in models.values()]
+    return whole

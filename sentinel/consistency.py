@@ -1,0 +1,100 @@
+"""Whether the parts of a configuration fit together. Pure; whether they fit the machine is said by `surroundings`."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping, Sequence
+
+from sentinel.channels.base import ChannelOptions
+from sentinel.inventory import Inventory
+from sentinel.problems import Problem, Span, did_you_mean
+from sentinel.routing import listed
+from sentinel.settings import ConfigPart, SourceConfig
+from sentinel.yamlfile import Document, Path, shorten
+
+
+def check(
+    document: Document,
+    part: ConfigPart,
+    sources: Sequence[SourceConfig],
+    channels: Mapping[str, ChannelOptions],
+    inventory: Inventory | None,
+) -> list[Problem]:
+    """Every way in which one part speaks of another that is not there, or repeats it, or leaves it without use."""
+    return [
+        *_repeated_names(document),
+        *_unknown_channels(document, part, channels),
+        *_unused_channels(document, part, channels),
+        *_unreached_routes(document, part),
+        *_unknown_systems(document, part, inventory),
+        *_left_out(document, part, sources),
+    ]
+
+
+def _repeated_names(document: Document) -> Iterator[Problem]:
+    first: dict[str, Span] = {}
+    for number, source in enumerate(document.value["sources"]):
+        name, span = source.get("name"), document.span(("sources", number, "name"))
+        if isinstance(name, str) and first.setdefault(name, span) is not span:
+            said = f"source '{shorten(name)}' is given twice, first in line {first[name].line}"
+            hint = "positions are kept under the name, so give each its own"
+            yield Problem(span, "C006", said, hint)
+
+
+def _unknown_channels(
+    document: Document, part: ConfigPart, channels: Mapping[str, ChannelOptions]
+) -> Iterator[Problem]:
+    named: list[tuple[Path, tuple[str, ...]]] = [
+        (("routes", number, "to"), route.to) for number, route in enumerate(part.routes)
+    ]
+    named += [(("channels", name, "fallback"), options.fallback) for name, options in channels.items()]
+    for place, names in named:
+        for number, name in enumerate(names):
+            if name not in part.channels:
+                hint = did_you_mean(name, part.channels) or "write it under 'channels:'"
+                said = f"there is no channel '{shorten(name)}'"
+                yield Problem(document.span((*place, number)), "C007", said, hint)
+
+
+def _unused_channels(document: Document, part: ConfigPart, channels: Mapping[str, ChannelOptions]) -> Iterator[Problem]:
+    if not part.routes:
+        return
+    used = {name for route in part.routes for name in route.to}
+    used |= {name for options in channels.values() for name in options.fallback}
+    for name in part.channels:
+        if name not in used:
+            span, hint = document.key_span(("channels", name)), "name it in a route, or remove it"
+            yield Problem(span, "C008", f"no route uses channel '{name}'", hint, "warning")
+
+
+def _unreached_routes(document: Document, part: ConfigPart) -> Iterator[Problem]:
+    always = next((number for number, route in enumerate(part.routes) if route.when.is_always), len(part.routes))
+    for number in range(always + 1, len(part.routes)):
+        said = f"no message gets to this route: the one in line {document.span(('routes', always)).line} takes them all"
+        hint = "the first route that fits decides; put the one without 'when:' last"
+        yield Problem(document.span(("routes", number)), "C009", said, hint, "warning")
+
+
+def _unknown_systems(document: Document, part: ConfigPart, inventory: Inventory | None) -> Iterator[Problem]:
+    if inventory is None:
+        return
+    known = {system.name for system in inventory.systems}
+    for number, route in enumerate(part.routes):
+        for name in listed(route.when.system):
+            if name not in known:
+                span = document.span(("routes", number, "when", "system"))
+                said = f"the inventory has no system '{shorten(name)}'"
+                yield Problem(span, "C010", said, did_you_mean(name, known), "warning")
+
+
+def _left_out(document: Document, part: ConfigPart, sources: Sequence[SourceConfig]) -> Iterator[Problem]:
+    if not part.channels:
+        said = "there are no channels, so nobody is told of a case"
+        yield Problem(document.span(), "C011", said, "add 'channels:' with a webhook or a chat", "warning")
+    if part.inventory is None:
+        said = "there is no inventory, so no event is known to be an access to personal data"
+        yield Problem(document.span(), "C012", said, "add 'inventory: inventory.yaml'", "warning")
+    for number, source in enumerate(sources):
+        if not (source.logsource.category or source.logsource.product or source.logsource.service):
+            said = f"source '{source.name}' has no 'logsource:', so only rules for every log are tried on it"
+            hint = "write what it is, such as 'logsource: {category: webserver}'"
+            yield Problem(document.span(("sources", number)), "C013", said, hint, "warning")

@@ -1,0 +1,107 @@
+"""What sentinel.yaml may say, key by key; what one type of source or channel can be told stands in its own file."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Annotated, Any
+from zoneinfo import ZoneInfo
+
+from pydantic import AfterValidator, BaseModel, ConfigDict, Field, StringConstraints
+
+from sentinel import zones
+from sentinel.cases.clocks import CaseOptions
+from sentinel.model import LogSource
+from sentinel.routing import Route
+from sentinel.secrets import SecretRef
+from sentinel.sources.options import SourceOptions
+
+Text = Annotated[str, StringConstraints(min_length=1)]
+Name = Annotated[str, StringConstraints(pattern=r"^[A-Za-z0-9][A-Za-z0-9._-]{0,63}$")]
+
+
+def listen_address(text: str) -> tuple[str, int]:
+    """Host and port of text such as '127.0.0.1:9108' or '[::1]:9108'. Raises ValueError for anything else."""
+    host, colon, port = text.rpartition(":")
+    is_bracketed = host.startswith("[") and host.endswith("]")
+    if not colon or not host or (":" in host and not is_bracketed) or not port.isascii() or not port.isdigit():
+        raise ValueError("an address to listen on is host and port, such as '127.0.0.1:9108' or '[::1]:9108'")
+    if len(port) > 5 or int(port) > 65535:
+        raise ValueError(f"there is no port {port[:20]}: the highest is 65535")
+    return host.strip("[]"), int(port)
+
+
+def _is_address(text: str) -> str:
+    listen_address(text)
+    return text
+
+
+class _Part(BaseModel):
+    model_config = ConfigDict(strict=True, extra="forbid", frozen=True)
+
+
+class LogSourcePart(_Part):
+    """Which kind of log it is, in Sigma's words; a rule is tried where its own words fit."""
+
+    category: Text | None = None
+    product: Text | None = None
+    service: Text | None = None
+
+
+class ReadingPart(_Part):
+    """How the records of a source are read, whatever its type. `time` names the field that holds the event time."""
+
+    format: str | dict[str, Any] = "auto"
+    logsource: LogSourcePart = LogSourcePart()
+    timezone: zones.ZoneName = "UTC"
+    time: Text | None = None
+
+
+class HttpPart(_Part):
+    """Where /metrics, /healthz and /readyz are served; empty for nowhere."""
+
+    listen: Annotated[str, AfterValidator(_is_address)] | None = "127.0.0.1:9108"
+
+
+class ControlPart(_Part):
+    """The socket by which commands ask the daemon to act."""
+
+    socket: Text | None = None
+
+
+class KeysPart(_Part):
+    """The key above all keys of evidence; without it, a file beside the state holds one."""
+
+    master: SecretRef | None = None
+
+
+class ConfigPart(_Part):
+    """The file as a whole. Sources and channels are read one by one, each as its type."""
+
+    state: Text | None = None
+    rules: tuple[Text, ...] = ()
+    shipped_rules: bool = True
+    inventory: Text | None = None
+    sources: tuple[dict[str, Any], ...] = Field(min_length=1)
+    cases: CaseOptions = CaseOptions()
+    channels: dict[Name, dict[str, Any]] = {}
+    routes: tuple[Route, ...] = ()
+    http: HttpPart = HttpPart()
+    control: ControlPart = ControlPart()
+    keys: KeysPart = KeysPart()
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class SourceConfig:
+    """One source: `options` for the source itself, the rest for what reads its records."""
+
+    options: SourceOptions
+    format: str | Mapping[str, Any]
+    logsource: LogSource
+    timezone: ZoneInfo
+    time: str | None
+
+    @property
+    def name(self) -> str:
+        """By which people and the store know it."""
+        return self.options.name

@@ -1,0 +1,79 @@
+"""Whether what a configuration names is there on this machine: rules, logs, the folder of the socket."""
+
+from __future__ import annotations
+
+import glob
+import os
+from collections.abc import Iterator, Sequence
+from pathlib import Path
+
+from sentinel import files
+from sentinel.problems import Problem
+from sentinel.settings import ConfigPart, SourceConfig
+from sentinel.yamlfile import Document
+from sentinel.yamlfile import Path as Place
+
+LONGEST_SOCKET = 107
+"""Bytes of the longest path of a socket (sun_path in unix(7), without the zero at its end)."""
+
+_READ_HINT = "run sentinel in a group that may read it, such as 'adm', or give the right with setfacl"
+
+
+def check(document: Document, part: ConfigPart, sources: Sequence[SourceConfig], folder: Path) -> list[Problem]:
+    """What is missing or may not be read, as this process sees it."""
+    return [
+        *_rules(document, part, folder),
+        *_logs(document, sources),
+        *_socket(document, part, folder),
+    ]
+
+
+def _rules(document: Document, part: ConfigPart, folder: Path) -> Iterator[Problem]:
+    for number, written in enumerate(part.rules):
+        path, span = folder / written, document.span(("rules", number))
+        if not path.exists():
+            hint = f"relative paths start at '{folder}', where the configuration is"
+            yield Problem(span, "C014", f"there are no rules at '{path}'", hint)
+        elif not os.access(path, os.R_OK | (os.X_OK if path.is_dir() else 0)):
+            yield files.unreadable(path, span, PermissionError(0, "permission denied"))
+        elif not any(True for _ in files.rule_files([path])):
+            yield Problem(span, "C015", f"folder '{path}' has no file that ends in .yml or .yaml", "", "warning")
+
+
+def _logs(document: Document, sources: Sequence[SourceConfig]) -> Iterator[Problem]:
+    reader: dict[str, str] = {}
+    for number, source in enumerate(sources):
+        for position, pattern in enumerate(getattr(source.options, "paths", ())):
+            place: Place = ("sources", number, "paths", position)
+            found = sorted(path for path in _matches(pattern) if Path(path).is_file())
+            if not found:
+                yield _absent(document, place, pattern)
+            for path in found:
+                other = reader.setdefault(os.path.realpath(path), source.name)
+                if other != source.name:
+                    said = f"'{path}' is read by source '{other}' too, so its events count twice"
+                    hint = "make the paths of one of the two narrower"
+                    yield Problem(document.span(place), "C018", said, hint, "warning")
+                if not os.access(path, os.R_OK):
+                    yield Problem(document.span(place), "C017", f"log '{path}' may not be read", _READ_HINT, "warning")
+
+
+def _matches(pattern: str) -> list[str]:
+    return glob.glob(pattern, recursive=True)  # noqa: PTH207  (Path.glob cannot start from an absolute pattern)
+
+
+def _absent(document: Document, place: Place, pattern: str) -> Problem:
+    folder = Path(pattern).parent
+    while glob.has_magic(str(folder)):
+        folder = folder.parent
+    if folder.is_dir() and not os.access(folder, os.R_OK | os.X_OK):
+        return Problem(document.span(place), "C017", f"folder '{folder}' may not be read", _READ_HINT, "warning")
+    hint = f"there is no folder '{folder}'" if not folder.is_dir() else "it is read from its beginning once it is there"
+    return Problem(document.span(place), "C016", f"no file is at '{pattern}' yet", hint, "warning")
+
+
+def _socket(document: Document, part: ConfigPart, folder: Path) -> Iterator[Problem]:
+    written = part.control.socket
+    if written is not None and len(os.fsencode(folder / written)) > LONGEST_SOCKET:
+        said = f"the path of the control socket is longer than {LONGEST_SOCKET} bytes"
+        yield Problem(document.span(("control", "socket")), "C019", said, "put it below /run")
