@@ -10,6 +10,7 @@ import hashlib
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field
 from functools import partial
+from zlib import crc32
 
 from sentinel.clock import MINUTE, Micros
 from sentinel.detect import access, findings
@@ -26,7 +27,7 @@ AHEAD: Micros = 5 * MINUTE
 MOST_HASHED = 1 << 18
 """Texts whose keyed hash is remembered."""
 
-Counted = tuple[int, int, tuple[int, int, int, int, int], int, str | None, int]
+Counted = tuple[int, int, tuple[int, int, int, int, int], str, str | None, int]
 """Tally, key of the group, entry, source, the finding if an episode began, digits of the time."""
 
 
@@ -36,6 +37,28 @@ class Journal:
 
     inserted: list[Counted] = field(default_factory=list)
     ordinals: list[str] = field(default_factory=list)
+
+
+class Streams:
+    """Every stream that something was counted in, as one number for all sources, with the path to show."""
+
+    def __init__(self) -> None:
+        self.known: dict[int, tuple[str, int, str]] = {}
+        self.new: dict[int, tuple[str, int, str]] = {}
+        self._numbers: dict[tuple[str, int], int] = {}
+
+    def note(self, source: str, stream: int, path: str) -> None:
+        """The stream is shown under this path from now on."""
+        number = self._numbers[source, stream] = crc32(source.encode()) >> 1 << 32 | stream
+        if self.known.get(number) != (source, stream, path):
+            self.known[number] = self.new[number] = (source, stream, path)
+
+    def number(self, source: str, stream: int) -> int:
+        """The number of a stream that was noted."""
+        return self._numbers[source, stream]
+
+    def __getitem__(self, number: int) -> tuple[str, int, str]:
+        return self.known.get(number, ("", number & 0xFFFFFFFF, ""))
 
 
 class Engine:
@@ -53,18 +76,24 @@ class Engine:
         self.rules = rules
         self._blake = partial(hashlib.blake2b, key=key, digest_size=8)
         self._hashes: dict[str, int] = {}
-        self.lanes = {
-            view.name: Lane(view, rules.detections, rules.correlations, entries, identity) for view in sources
-        }
+        self._entries = tuple(entries)
+        self._identity = identity
+        self.lanes: dict[str, Lane] = {}
+        for view in sources:
+            self.open_lane(view)
         self.tallies = [Tally(each, self.hash_text) for each in (*rules.correlations, *_quieted(rules))]
         self._feeds = _feeds(rules, self.tallies)
         self._subjects = [_subject_getters(rule.about.additions.data.subject) for rule in rules.detections]
-        self._names = list(self.lanes)
         self.high: dict[str, Micros] = {}
-        self.paths: dict[int, tuple[str, str]] = {}
+        self.streams = Streams()
         self.ordinals = findings.Ordinals()
         self.journal = Journal()
         self._touched: set[tuple[int, int]] = set()
+
+    def open_lane(self, view: SourceView) -> None:
+        """From now on blocks of this source can be judged."""
+        rules = self.rules
+        self.lanes[view.name] = Lane(view, rules.detections, rules.correlations, self._entries, self._identity)
 
     def hash_text(self, value: str) -> int:
         """The keyed 64-bit hash that stands for a text wherever it is kept; never 0."""
@@ -85,7 +114,7 @@ class Engine:
 
     def matches(self, block: Block) -> Iterator[Match]:
         """The block's events that match rules, in the order they were written."""
-        self.paths[block.stream] = (block.source, block.path)
+        self.streams.note(block.source, block.stream, block.path)
         return self.lanes[block.source].matches(block)
 
     def correlate(self, match: Match, now: Micros | None) -> list[Finding]:
@@ -144,15 +173,16 @@ class Engine:
             return []
         key = self.hash_text(SEPARATOR.join(values))
         block = event.block
-        entry = (event.time, value, subject, where(block.offset + event.start, event.end - event.start), block.stream)
+        place = where(block.offset + event.start, event.end - event.start)
+        entry = (event.time, value, subject, place, self.streams.number(block.source, block.stream))
         group, fired = tally.insert(key, entry, self._keep_from(event.time, tally.late))
         self._touched.add((index, key))
         if fired is None:
-            self.journal.inserted.append((index, key, entry, self._names.index(block.source), None, event.digits))
+            self.journal.inserted.append((index, key, entry, block.source, None, event.digits))
             return self._escalated(tally, group.episode)
         finding = self._begun(tally, values, event, fired, number, subject)
         group.episode = _episode(finding.id, block.source, event.digits, fired)
-        self.journal.inserted.append((index, key, entry, self._names.index(block.source), finding.id, event.digits))
+        self.journal.inserted.append((index, key, entry, block.source, finding.id, event.digits))
         return [finding]
 
     def _begun(self, tally: Tally, values: list[str], event: Event, fired: Fired, number: int, subject: int) -> Finding:
@@ -160,10 +190,7 @@ class Engine:
         self.journal.ordinals.append(next(reversed(self.ordinals.seen)))
         if tally.rule.about is self.rules.detections[number].about:
             return findings.of_detection(self.rules.detections[number], event, identity, subject)
-        return findings.of_window(tally, values, event, fired, identity, self._path_of)
-
-    def _path_of(self, stream: int) -> tuple[str, str]:
-        return self.paths.get(stream, ("", ""))
+        return findings.of_window(tally, values, event, fired, identity, self.streams)
 
     def _keep_from(self, time: Micros, late: Micros) -> Micros:
         """Older entries fall into no window that an event in time could still reach."""

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
+from typing import Protocol
 
 from sentinel.clock import Micros
 from sentinel.detect import access
@@ -13,8 +14,12 @@ from sentinel.detect.rules import About, Correlation, Detection
 from sentinel.detect.windows import place
 from sentinel.model import Event, Evidence, Finding, Mode
 
-PathOf = Callable[[int], tuple[str, str]]
-"""The source and the path to show of a stream."""
+
+class Paths(Protocol):
+    """What is known of a stream by its number: source, stream, path to show."""
+
+    def __getitem__(self, number: int) -> tuple[str, int, str]: ...
+
 
 Pairs = tuple[tuple[str, str], ...]
 
@@ -72,14 +77,12 @@ def of_detection(rule: Detection, event: Event, identity: str, subject: int) -> 
     )
 
 
-def of_window(
-    tally: Tally, values: Sequence[str], event: Event, fired: Fired, identity: str, path_of: PathOf
-) -> Finding:
+def of_window(tally: Tally, values: Sequence[str], event: Event, fired: Fired, identity: str, paths: Paths) -> Finding:
     """The finding that begins an episode: the window as it was when the condition began to hold."""
     rule = tally.rule
     group = tuple(zip(rule.group_by, values, strict=True))
     entries = list(rows(fired.entries))
-    evidence = tuple(_evidence(entry[3], entry[4], path_of) for entry in entries[:MOST_EVIDENCE])
+    evidence = tuple(_evidence(entry[3], entry[4], paths) for entry in entries[:MOST_EVIDENCE])
     subjects = {entry[2] for entry in entries if entry[2]}
     key = _pairs(event, rule.about.additions.case.key) or group
     return _finding(
@@ -167,9 +170,9 @@ def _finding(  # noqa: PLR0913  (a finding has so many parts; every one is named
     )
 
 
-def _evidence(number: int, stream: int, path_of: PathOf) -> Evidence:
+def _evidence(number: int, stream: int, paths: Paths) -> Evidence:
     offset, length = place(number)
-    source, path = path_of(stream)
+    source, stream, path = paths[stream]
     return Evidence(source, stream, path, offset, length)
 
 

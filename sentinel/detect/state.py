@@ -18,7 +18,7 @@ from sentinel.detect.correlate import Episode, Group, Tally
 from sentinel.detect.engine import Engine, Journal
 from sentinel.detect.windows import STRIDE
 
-SHARDS = 64
+SHARDS = 16
 """Groups are spread over so many base blobs by their key; one is rewritten at a time."""
 
 WIDTH = STRIDE + 4
@@ -32,18 +32,21 @@ def delta(engine: Engine) -> bytes | None:
         return None
     numbers: array[int] = array("q")
     found: dict[int, str] = {}
+    sources: dict[str, int] = {}
     for place, (index, key, entry, source, finding, digits) in enumerate(journal.inserted):
-        numbers.extend((index, key, source, digits, *entry))
+        numbers.extend((index, key, sources.setdefault(source, len(sources)), digits, *entry))
         if finding is not None:
             found[place] = finding
     head = {
         "tallies": [tally.rule.fingerprint for tally in engine.tallies],
-        "sources": list(engine.lanes),
+        "sources": list(sources),
+        "streams": [[number, *known] for number, known in engine.streams.new.items()],
         "findings": [[place, finding] for place, finding in found.items()],
         "ordinals": journal.ordinals,
         "high": engine.high,
     }
     engine.journal = Journal()
+    engine.streams.new = {}
     return orjson.dumps(head) + b"\n" + numbers.tobytes()
 
 
@@ -87,6 +90,7 @@ def restore(engine: Engine, bases: Iterable[tuple[int, int, bytes]], deltas: Ite
     for sequence, blob in deltas:
         _replay(engine, sequence, blob, as_of)
     engine.journal = Journal()
+    engine.streams.new = {}
     engine.forget_news()
 
 
@@ -109,6 +113,12 @@ def _restore_base(engine: Engine, blob: bytes) -> None:
             start += length
     _raise_high(engine, head["high"])
     engine.ordinals.seen |= dict(head["ordinals"])
+    _restore_streams(engine, head["streams"])
+
+
+def _restore_streams(engine: Engine, rows: Iterable[Any]) -> None:
+    for _, source, stream, path in rows:
+        engine.streams.note(source, stream, path)
 
 
 def _group(tally: Tally, entries: array[int], episode: list[Any] | None) -> Group:
@@ -137,5 +147,7 @@ def _replay(engine: Engine, sequence: int, blob: bytes, as_of: dict[int, int]) -
             entry = (time, value, subject, where, stream)
             engine.count_again(now, key, entry, head["sources"][source], findings.get(place), digits)
     _raise_high(engine, head["high"])
-    for key in head["ordinals"]:
-        engine.ordinals.next(key)
+    _restore_streams(engine, head["streams"])
+    if as_of[0] < sequence:
+        for key in head["ordinals"]:
+            engine.ordinals.next(key)

@@ -1,0 +1,268 @@
+"""The main loop: read, judge, record. Everything between the block and the commit is values in, values out.
+
+Rules of this file:
+1. What a block leads to is put into one batch: position, windows, cases, evidence, what is owed. It is committed as a
+   whole, by time or as soon as a case owes a message. So a crash is not special.
+2. Nothing here waits and nothing here reads the time: `now` is given.
+3. A batch that could not be committed is kept and tried again, and reading pauses; nothing is dropped.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from typing import Protocol
+
+from sentinel.cases import identity
+from sentinel.cases.book import Book
+from sentinel.cases.clocks import CaseOptions
+from sentinel.cases.judging import concerns_a_case, digest, judge
+from sentinel.cases.reminders import remind
+from sentinel.channels.base import Channel
+from sentinel.clock import SECOND, Micros
+from sentinel.detect import state
+from sentinel.detect.engine import Engine
+from sentinel.model import Block, Case, Evidence, Finding, Gap, Notification, State, Verdict
+from sentinel.store.batch import Batch
+
+COMMIT_AFTER: Micros = SECOND // 2
+COMMIT_BYTES = 64 * 1024 * 1024
+BASE_AFTER = 1024 * 1024
+"""Bytes of deltas after which one shard of the windows is written anew."""
+
+
+class Blocks(Protocol):
+    """Where blocks come from."""
+
+    def read(self, now: Micros) -> Block | None:
+        """The next block of any source, or None where nothing is waiting."""
+
+    def reread(self, source: str, stream: int, offset: int, length: int) -> bytes | None:
+        """Bytes of a record handed out before."""
+
+    def gaps(self) -> list[Gap]:
+        """What was lost since this was last asked."""
+
+    def forgotten(self) -> list[tuple[str, int]]:
+        """Streams whose positions are needed no more, since this was last asked."""
+
+
+class Records(Protocol):
+    """Where everything is recorded."""
+
+    def commit(self, batch: Batch) -> None:
+        """Everything of the batch, or nothing."""
+
+    def subjects(self, case_id: str) -> set[int]:
+        """The keyed hashes of the data subjects of a case."""
+
+    def case_of_finding(self, finding_id: str) -> str | None:
+        """The case that a finding is in."""
+
+
+class Names(Protocol):
+    """What turns clear values into what may be stored."""
+
+    def hash64(self, text: str) -> int:
+        """The keyed hash of a text."""
+
+    def pseudonym(self, kind: str, value: str) -> str:
+        """The name by which a value is shown."""
+
+
+Route = Callable[[Notification], Sequence[str]]
+"""The names of the channels that are to hear of a message."""
+
+
+class Pipeline:
+    """One watch: sources, engine, cases and store, joined."""
+
+    def __init__(  # noqa: PLR0913  (the one place where the parts of a watch come together)
+        self,
+        *,
+        engine: Engine,
+        blocks: Blocks,
+        book: Book,
+        records: Records,
+        names: Names,
+        options: CaseOptions,
+        channels: Mapping[str, Channel],
+        route: Route,
+    ) -> None:
+        self.engine = engine
+        self.blocks = blocks
+        self.book = book
+        self.options = options
+        self.channels = channels
+        self.route = route
+        self.findings: list[Finding] = []
+        self._records = records
+        self._names = names
+        self._batch = Batch()
+        self._since: Micros | None = None
+        self._bytes = 0
+        self._is_urgent = False
+        self._cases_of: dict[str, str | None] = {}
+        self._subjects: dict[str, set[int]] = {}
+        self._digests: set[str] = set()
+        self._outstanding = 0
+        self._next_shard = 0
+
+    # --- one turn ------------------------------------------------------------------------------------------
+
+    def step(self, now: Micros) -> int:
+        """Read and judge one block; say how many bytes it had. 0: nothing was waiting. Raises StoreError."""
+        block = self.blocks.read(now)
+        if block is not None:
+            self._touch(now)
+            for finding in self.engine.judge(block, now):
+                self._decide(finding, block, now)
+            self._batch.read(block.position)
+            self._bytes += len(block.data)
+        for gap in self.blocks.gaps():
+            self._touch(now)
+            self._batch.gap(gap)
+        self._remind(now)
+        if self.is_due(now):
+            self.commit(now)
+        return len(block.data) if block is not None else 0
+
+    def is_due(self, now: Micros) -> bool:
+        """Whether it is time to commit: half a second or 64 MiB passed, or somebody is to be told something."""
+        if self._since is None:
+            return False
+        return self._is_urgent or now - self._since >= COMMIT_AFTER or self._bytes >= COMMIT_BYTES
+
+    def commit(self, now: Micros) -> None:
+        """Save everything since the last commit. Raises StoreError, and then nothing is lost: call it again."""
+        for finding in self.engine.updates():
+            self._decide(finding, None, now)
+        for source, stream in self.blocks.forgotten():
+            self._batch.forget(source, stream)
+        if self._batch.delta is None:
+            self._add_windows()
+        if not self._batch.is_empty():
+            self._records.commit(self._batch)
+        self._batch = Batch()
+        self._since, self._bytes, self._is_urgent = None, 0, False
+
+    def _add_windows(self) -> None:
+        delta = state.delta(self.engine)
+        if delta is None:
+            return
+        self._batch.window_delta(delta)
+        self._outstanding += len(delta)
+        if self._outstanding >= BASE_AFTER:
+            self._batch.window_base(self._next_shard, state.base(self.engine, self._next_shard))
+            self._next_shard = (self._next_shard + 1) % state.SHARDS
+            self._outstanding = 0
+
+    def save_windows(self, now: Micros) -> None:
+        """Commit everything, and the windows as they are instead of how they came about (before rules change)."""
+        self.commit(now)
+        batch = Batch()
+        for shard in range(state.SHARDS):
+            batch.window_base(shard, state.base(self.engine, shard))
+        self._records.commit(batch)
+
+    def _touch(self, now: Micros) -> None:
+        if self._since is None:
+            self._since = now
+
+    # --- deciding ------------------------------------------------------------------------------------------
+
+    def _decide(self, finding: Finding, block: Block | None, now: Micros) -> None:
+        self.findings.append(finding)
+        if not concerns_a_case(finding):
+            return
+        known = self._case_for(finding)
+        if finding.update and (known is None or not _is_undecided(known)):
+            return
+        key = identity.key_of(finding)
+        key_hash = known.key_hash if finding.update and known else self._names.hash64(identity.key_text(key))
+        tags = known.key if finding.update and known else identity.tags_of(key, self._names.pseudonym)
+        verdict = judge(
+            finding,
+            known,
+            now,
+            self.options,
+            key_hash=key_hash,
+            key_tags=tags,
+            subjects=self._count_subjects(finding, known),
+        )
+        self.record(verdict, now)
+        case = verdict.case
+        self._cases_of[finding.id] = case.id
+        self._remember_subjects(finding, case, known)
+        if case.historical:
+            self._digests.add(case.id)
+        for place in finding.evidence:
+            self._batch.evidence(case.id, finding.id, place, self._raw(place, block))
+
+    def _case_for(self, finding: Finding) -> Case | None:
+        """The case the finding is in already, else the undecided one with its key."""
+        if finding.update:
+            if finding.id not in self._cases_of:
+                self._cases_of[finding.id] = self._records.case_of_finding(finding.id)
+            case_id = self._cases_of[finding.id]
+            return self.book.get(case_id) if case_id is not None else None
+        return self.book.open_for(self._names.hash64(identity.key_text(identity.key_of(finding))))
+
+    def _count_subjects(self, finding: Finding, known: Case | None) -> int | None:
+        if not finding.subject_hashes:
+            return None if known is None else known.subjects
+        if known is None:
+            return len(finding.subject_hashes)
+        return len(self._subjects_of(known.id).union(finding.subject_hashes))
+
+    def _subjects_of(self, case_id: str) -> set[int]:
+        if case_id not in self._subjects:
+            self._subjects[case_id] = self._records.subjects(case_id)
+        return self._subjects[case_id]
+
+    def _remember_subjects(self, finding: Finding, case: Case, known: Case | None) -> None:
+        had = self._subjects.setdefault(case.id, set()) if known is None else self._subjects_of(case.id)
+        new = set(finding.subject_hashes) - had
+        if new:
+            had |= new
+            self._batch.subjects(case.id, new)
+
+    def _raw(self, place: Evidence, block: Block | None) -> bytes | None:
+        if block is not None and (block.source, block.stream) == (place.source, place.stream):
+            start = place.offset - block.offset
+            if start >= 0 and start + place.length <= len(block.data):
+                return block.data[start : start + place.length]
+        return self.blocks.reread(place.source, place.stream, place.offset, place.length)
+
+    def _remind(self, now: Micros) -> None:
+        for case in self.book.due(now):
+            verdict = remind(case, now)
+            if verdict is not None:
+                self.record(verdict, now)
+
+    def tell_of_history(self, now: Micros) -> None:
+        """One digest for each case of the time before the watch, once history has been read."""
+        for case_id in sorted(self._digests):
+            case = self.book.get(case_id)
+            verdict = digest(case, now) if case is not None else None
+            if verdict is not None:
+                self.record(verdict, now)
+        self._digests.clear()
+
+    def record(self, verdict: Verdict, now: Micros) -> None:
+        """Put a decision into the batch and the book, and what it owes into the outbox of each channel it is for."""
+        self._touch(now)
+        self.book.apply(verdict)
+        self._batch.verdict(verdict)
+        self._is_urgent = self._is_urgent or bool(verdict.owed)
+        for notification in verdict.owed:
+            self._owe(notification, self.route(notification))
+
+    def _owe(self, notification: Notification, names: Iterable[str]) -> None:
+        for name in names:
+            channel = self.channels.get(name)
+            if channel is not None:
+                self._batch.owe(notification, name, channel.render(notification))
+
+
+def _is_undecided(case: Case) -> bool:
+    return case.state in (State.OPEN, State.CONFIRMED, State.NOTIFIED)
