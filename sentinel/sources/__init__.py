@@ -1,0 +1,120 @@
+"""Where records come from: the types of source there are, and all the configured ones as one.
+
+A new type is one file in this folder and one line in `TYPES`.
+"""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Callable, Iterable, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+from sentinel.clock import Micros
+from sentinel.model import Block, Gap, Position
+from sentinel.sources.base import Source, SourceStatus
+from sentinel.sources.file import FileOptions, file_source
+from sentinel.sources.options import SourceOptions
+from sentinel.sources.stdin import Stdin, StdinOptions
+from sentinel.sources.wakeup import WakeUp
+
+__all__ = ["TYPES", "FileOptions", "SourceOptions", "SourceType", "Sources", "StdinOptions", "Surroundings", "make"]
+
+
+@dataclass(frozen=True, slots=True)
+class Surroundings:
+    """What a source is given besides its options: a folder of its own to write to, and how to wake the reader."""
+
+    folder: Path
+    wake: threading.Event
+    wakeup: WakeUp
+
+
+@dataclass(frozen=True, slots=True)
+class SourceType:
+    """The options a type takes in sentinel.yaml, and how a source is made of them."""
+
+    options: type[SourceOptions]
+    make: Callable[[SourceOptions, Surroundings], Source]
+
+
+def _file(options: SourceOptions, surroundings: Surroundings) -> Source:
+    assert isinstance(options, FileOptions)
+    return file_source(options, surroundings.wakeup)
+
+
+def _stdin(options: SourceOptions, surroundings: Surroundings) -> Source:
+    assert isinstance(options, StdinOptions)
+    return Stdin(options, surroundings.folder, surroundings.wake)
+
+
+TYPES: dict[str, SourceType] = {
+    "file": SourceType(FileOptions, _file),
+    "stdin": SourceType(StdinOptions, _stdin),
+}
+
+
+def make(options: SourceOptions, surroundings: Surroundings) -> Source:
+    """The source that these options describe; it opens nothing yet. Raises KeyError for an unknown type."""
+    return TYPES[options.type].make(options, surroundings)
+
+
+class Sources:
+    """All configured sources. Each in turn gives one block, so that one with much to read does not starve the others.
+
+    `wake` is set, by another thread, when there may be something to read. `folder` is where sources may keep files.
+    """
+
+    def __init__(self, options: Iterable[SourceOptions], folder: Path, wake: threading.Event | None = None) -> None:
+        self.wake = wake if wake is not None else threading.Event()
+        self._wakeup = WakeUp(self.wake)
+        surroundings = Surroundings(folder, self.wake, self._wakeup)
+        self._sources = {each.name: make(each, surroundings) for each in options}
+        self._turn = 0
+
+    def open(self, positions: Sequence[Position], now: Micros) -> None:
+        """Take up the stored positions, each source its own.
+
+        Raises ValueError where a position is not one that the source wrote, and OSError where a source cannot be
+        opened at all; a log that cannot be read yet is neither, but a trouble in `status`.
+        """
+        for name, source in self._sources.items():
+            source.open([each for each in positions if each.source == name], now)
+
+    def read(self, now: Micros) -> Block | None:
+        """The next block of whichever source has its turn, None where none has anything."""
+        self._wakeup.check(now)
+        every = list(self._sources.values())
+        for at in range(self._turn, self._turn + len(every)):
+            block = every[at % len(every)].read(now)
+            if block is not None:
+                self._turn = (at + 1) % len(every)
+                return block
+        return None
+
+    def wait_seconds(self, now: Micros) -> float:
+        """How long nothing needs to be read (at most 1), unless `wake` is set before."""
+        return min((source.wait_seconds(now) for source in self._sources.values()), default=1.0)
+
+    def reread(self, source: str, stream: int, offset: int, length: int) -> bytes | None:
+        """Bytes of a record handed out before, as evidence; None where they or the source are gone."""
+        known = self._sources.get(source)
+        return known.reread(stream, offset, length) if known is not None else None
+
+    def gaps(self) -> list[Gap]:
+        """What was lost since this was last asked."""
+        return [gap for source in self._sources.values() for gap in source.gaps()]
+
+    def forgotten(self) -> list[tuple[str, int]]:
+        """Source and stream of every position the store may drop, since this was last asked."""
+        return [(name, stream) for name, source in self._sources.items() for stream in source.forgotten()]
+
+    def status(self) -> dict[str, SourceStatus]:
+        """How each source is doing, by name."""
+        return {name: source.status() for name, source in self._sources.items()}
+
+    def close(self) -> None:
+        """Let go of files and threads."""
+        for source in self._sources.values():
+            source.close()
+        self._wakeup.close()

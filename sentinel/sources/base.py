@@ -16,12 +16,14 @@ __all__ = ["Gap", "Source", "SourceStatus"]
 class SourceStatus:
     """How a source is doing; numbers only, for metrics and /readyz. `unread_bytes` is written but not yet handed out.
 
+    `cut_records` counts records too long to be judged whole: their first and last 64 KiB were handed out.
     `trouble` is empty when all is well, otherwise a sentence without personal data for logs and doctor.
     """
 
     streams: int
     unread_bytes: int
     trouble: str = ""
+    cut_records: int = 0
 
 
 class Source(Protocol):
@@ -50,6 +52,9 @@ class Source(Protocol):
 
     def status(self) -> SourceStatus:
         """How it is doing."""
+
+    def wait_seconds(self, now: Micros) -> float:
+        """How long nothing needs to be read (at most 1), unless the wake-up event is set before."""
 
     def close(self) -> None:
         """Let go of files and threads."""

@@ -1,0 +1,30 @@
+"""Source `file`: log files of this machine, by name or pattern, followed through rotation."""
+
+from __future__ import annotations
+
+import os
+from typing import Annotated, Literal
+
+from pydantic import Field, StringConstraints
+
+from sentinel.sources.options import SourceOptions
+from sentinel.sources.tail import Tail
+from sentinel.sources.wakeup import WakeUp
+
+
+class FileOptions(SourceOptions):
+    """`paths` are names or patterns (`*`, `?`, `[…]`, `**`). `poll` does without wake-ups, for network file systems.
+
+    Without `follow_symlinks` a symbolic link in place of a log is not opened; links among the folders above it are.
+    """
+
+    type: Literal["file"] = "file"
+    paths: Annotated[list[Annotated[str, StringConstraints(min_length=1)]], Field(min_length=1)]
+    poll: bool = False
+    follow_symlinks: bool = False
+
+
+def file_source(options: FileOptions, wakeup: WakeUp) -> Tail:
+    """The source as configured; it opens nothing yet."""
+    patterns = [os.path.normpath(pattern) for pattern in options.paths]
+    return Tail(options, patterns, follow=options.follow_symlinks, wakeup=None if options.poll else wakeup)

@@ -1,0 +1,114 @@
+"""What lies in the folders: files that match, files that were rotated, and how a log is opened safely."""
+
+# ruff: noqa: PTH112, PTH116, PTH118, PTH119, PTH120, PTH207 # names stay as written; each look lists them all
+
+from __future__ import annotations
+
+import errno
+import glob
+import os
+import re
+import stat
+from collections.abc import Iterable
+from dataclasses import dataclass
+
+# What log rotation puts after a name: .1, -20260304, -20260304-0315, .2026-03-04, -1772582400, .old
+_DATE = r"[._-]\d{4}-?\d{2}-?\d{2}(?:[-_.T]?\d{2,6})?|[._-]\d{10}"
+_AFTER = re.compile(rf"(?:{_DATE}|[._-]\d{{1,5}}|[._-]old)$")
+_BEFORE_SUFFIX = re.compile(rf"(?:{_DATE})(?=\.[A-Za-z][A-Za-z0-9]*$)")
+
+
+@dataclass(frozen=True, slots=True)
+class Found:
+    """One regular file as a directory listing showed it. `modified` is in nanoseconds."""
+
+    path: str
+    key: tuple[int, int]
+    size: int
+    modified: int
+
+
+def expand(patterns: Iterable[str], *, follow: bool) -> tuple[dict[str, Found], dict[str, str]]:
+    """Every regular file that a pattern names, by path; and for each pattern without wildcard, why it is no file."""
+    found: dict[str, Found] = {}
+    troubles: dict[str, str] = {}
+    for pattern in patterns:
+        if glob.has_magic(pattern):
+            for path in glob.iglob(pattern, recursive=True):
+                if each := _regular(path, follow=follow, troubles=None):
+                    found[path] = each
+        elif each := _regular(pattern, follow=follow, troubles=troubles):
+            found[pattern] = each
+    return found, troubles
+
+
+def _regular(path: str, *, follow: bool, troubles: dict[str, str] | None) -> Found | None:
+    trouble = ""
+    try:
+        status = os.stat(path, follow_symlinks=follow)
+    except (FileNotFoundError, NotADirectoryError):
+        return None
+    except OSError as error:
+        trouble = f"'{path}' cannot be reached: {error.strerror}"
+    else:
+        if stat.S_ISREG(status.st_mode):
+            return Found(path, (status.st_dev, status.st_ino), status.st_size, status.st_mtime_ns)
+        is_link = stat.S_ISLNK(status.st_mode)
+        trouble = f"'{path}' is a symbolic link and follow_symlinks is off" if is_link else f"'{path}' is no plain file"
+    if troubles is not None:
+        troubles[path] = trouble
+    return None
+
+
+def listing(folder: str) -> list[Found]:
+    """The regular files of one folder; none where it cannot be listed. Links are not followed."""
+    try:
+        with os.scandir(folder) as entries:
+            paths = [os.path.normpath(entry.path) for entry in entries if entry.is_file(follow_symlinks=False)]
+    except OSError:
+        return []
+    return [each for path in paths if (each := _regular(path, follow=False, troubles=None))]
+
+
+def open_log(path: str, *, follow: bool) -> int:
+    """A descriptor of a regular file that neither blocks nor becomes a terminal. Raises OSError for all else.
+
+    Whether it is regular is asked of the descriptor, never of the name: the name may have changed hands in between.
+    """
+    flags = os.O_RDONLY | os.O_NONBLOCK | os.O_NOCTTY | os.O_CLOEXEC
+    fd = os.open(path, flags if follow else flags | os.O_NOFOLLOW)
+    if stat.S_ISREG(os.fstat(fd).st_mode):
+        return fd
+    os.close(fd)
+    raise OSError(errno.EINVAL, "no plain file", path)
+
+
+def log_of(path: str) -> str:
+    """The name the log has while it is written: without what rotation added, else the path itself."""
+    folder, name = os.path.split(path)
+    plain = _AFTER.sub("", name) or name
+    if plain == name:
+        plain = _BEFORE_SUFFIX.sub("", name) or name
+    return os.path.join(folder, plain)
+
+
+def may_be_copy(path: str, log: str) -> bool:
+    """The name is one that a copy of the log may have: it goes on where the log's name ends, and is not that name."""
+    name, live = os.path.basename(path), os.path.basename(log)
+    return name != live and name.startswith(live.rsplit(".", 1)[0] or live)
+
+
+def folder_of(path: str) -> str:
+    """The folder of a file, as its name says it."""
+    return os.path.dirname(path) or "."
+
+
+def folders_of(patterns: Iterable[str], paths: Iterable[str]) -> set[str]:
+    """The folders in which files of these patterns appear: those of the files, and those the patterns name plainly."""
+    folders = {folder_of(path) for path in paths}
+    for pattern in patterns:
+        folder = os.path.dirname(pattern)
+        while glob.has_magic(folder):
+            folder = os.path.dirname(folder)
+        folders.add(folder or ".")
+    return {folder for folder in folders if os.path.isdir(folder)}

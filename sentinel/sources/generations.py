@@ -1,0 +1,247 @@
+"""The generations of logs being read: how one begins, ends, is opened again, and goes on in a copy.
+
+Rules of this file: a generation is known by its inode and its content. A file that was cut or overwritten ends one
+generation and begins another. A copy takes the place of its original when the original is gone, and is not read
+before.
+"""
+
+from __future__ import annotations
+
+import logging
+import os
+from collections import deque
+from collections.abc import Iterable, Mapping
+
+from sentinel.clock import Micros
+from sentinel.sources.base import Gap
+from sentinel.sources.folder import Found, folder_of, listing, log_of, may_be_copy, open_log
+from sentinel.sources.identity import Inode, Place, begins_alike, inode_of
+from sentinel.sources.reunion import Reunited, copy_of
+from sentinel.sources.stream import Stream
+
+logger = logging.getLogger(__name__)
+
+
+class Generations:
+    """The streams of one source by number, and what became of those that ended.
+
+    `found` are the files the source's patterns name, by path, as of the last look. `marks` are streams whose position
+    has to be stored although they have no record to hand out.
+    """
+
+    def __init__(self, source: str, *, follow: bool, open_files: int) -> None:
+        self.source = source
+        self.follow = follow
+        self.streams: dict[int, Stream] = {}
+        self.top = 0
+        self.found: dict[str, Found] = {}
+        self.marks: deque[Stream] = deque()
+        self.gaps: list[Gap] = []
+        self._open_files = open_files
+        self._logs: dict[str, list[Stream]] = {}
+        self._shadows: dict[tuple[int, int], tuple[int, Found]] = {}
+        self._troubles: dict[str, str] = {}
+
+    def inodes(self) -> set[tuple[int, int]]:
+        """The inodes that belong to a stream."""
+        return {stream.inode.key for stream in self.streams.values()}
+
+    def waits(self, stream: Stream) -> bool:
+        """An older, finished generation of the same log still has records to hand out first."""
+        return any(other.behind and other.is_ended for other in self._logs[stream.log] if other.number < stream.number)
+
+    def report(self, stream: Stream, reason: str, start: int, end: int | None) -> None:
+        """Note what can no longer be read."""
+        self.gaps.append(
+            Gap(source=self.source, stream=stream.number, path=shown(stream.path), reason=reason, start=start, end=end)
+        )
+
+    # --- beginning and ending ------------------------------------------------------------------------------
+
+    def enter(self, place: Place, now: Micros, number: int | None = None) -> Stream:
+        """A stream at this place; of the next free number unless it has one already."""
+        if number is None:
+            self.top += 1
+            number = self.top
+        stream = Stream(number, place, log_of(place.path), now)
+        self.streams[number] = stream
+        self._logs.setdefault(stream.log, []).append(stream)
+        return stream
+
+    def begin(self, found: Found, now: Micros) -> Stream:
+        """A file never seen before, from its first byte."""
+        stream = self.enter(Place(path=found.path, inode=Inode(*found.key)), now)
+        stream.size = found.size
+        self.open(stream, now)
+        return stream
+
+    def resume(self, number: int, place: Place, match: Reunited, now: Micros) -> None:
+        """A stored place in the file that was found for it. Raises OSError where the file cannot be opened now."""
+        stream = self.enter(place, now, number)
+        stream.at = match.found.path
+        stream.inode = Inode(*match.found.key)
+        stream.size = match.found.size
+        fd = open_log(match.found.path, follow=self.follow)
+        if match.offset != place.offset:
+            stream.go_to(fd, match.offset)
+        stream.attach(fd, inode_of(fd), match.found.path)
+        if self._count_open() > self._open_files:
+            stream.rest()
+
+    def depart(self, stream: Stream) -> None:
+        """The stream is over; its position is stored once more, as done, and may then be dropped."""
+        stream.rest()
+        stream.done, stream.behind = True, False
+        self.marks.append(stream)
+        self._troubles.pop(stream.at, None)
+        if self.streams.pop(stream.number, None) is not None:
+            self._logs[stream.log].remove(stream)
+
+    def let_go(self, stream: Stream, now: Micros) -> None:
+        """The generation is finished and read, and its file is gone; a copy set aside for it takes its place."""
+        if any(number == stream.number for number, _ in self._shadows.values()) and self._adopt(stream, now):
+            return
+        self.depart(stream)
+
+    def replaced(self, stream: Stream, now: Micros) -> None:
+        """The file was cut or overwritten: what it holds now is a new generation; the old one may live in a copy."""
+        fd, stream.fd = stream.fd, None
+        if fd is not None:
+            new = self.enter(Place(path=stream.path, inode=inode_of(fd)), now)
+            new.is_placed, new.is_matched, new.is_ended = stream.is_placed, stream.is_matched, stream.is_ended
+            new.attach(fd, new.inode, stream.at)
+        stream.is_placed, stream.is_ended = False, True
+        if not self._adopt(stream, now):
+            if stream.size > stream.offset:
+                self.report(stream, "truncated", stream.offset, stream.size)
+            self.depart(stream)
+
+    # --- descriptors ---------------------------------------------------------------------------------------
+
+    def open(self, stream: Stream, now: Micros) -> None:
+        """Open what is at rest, if there is room. Where another file has its name by now, the next look tells."""
+        if self._count_open() >= self._open_files and not self._make_room():
+            return
+        try:
+            fd = open_log(stream.at, follow=self.follow)
+        except FileNotFoundError:
+            return
+        except OSError as error:
+            self.refuse(stream, error)
+            return
+        inode = inode_of(fd)
+        if inode.key != stream.inode.key:
+            os.close(fd)
+            return
+        self._troubles.pop(stream.at, None)
+        stream.behind = True
+        stream.due = 0
+        if inode.may_be(stream.inode) and stream.is_here(fd):
+            stream.attach(fd, inode, stream.at)
+        else:
+            stream.fd = fd
+            self.replaced(stream, now)
+
+    def refuse(self, stream: Stream, error: OSError) -> None:
+        """The file cannot be opened or read now: it is tried again at every look and holds nothing else up."""
+        stream.rest()
+        stream.behind = False
+        text = f"'{shown(stream.at)}' cannot be read: {error.strerror}"
+        if self._troubles.get(stream.at) != text:
+            logger.warning("source '%s': %s", self.source, text)
+        self._troubles[stream.at] = text
+
+    def troubles(self) -> Iterable[str]:
+        """What is wrong with single files."""
+        return self._troubles.values()
+
+    def close(self) -> None:
+        """Let go of every descriptor."""
+        for stream in self.streams.values():
+            stream.rest()
+
+    def _count_open(self) -> int:
+        return sum(stream.fd is not None for stream in self.streams.values())
+
+    def _make_room(self) -> bool:
+        idle = [each for each in self.streams.values() if each.fd is not None and each.is_idle()]
+        if idle:
+            min(idle, key=lambda each: each.quiet_since).rest(until_changed=True)
+        return bool(idle)
+
+    # --- copies --------------------------------------------------------------------------------------------
+
+    def meet(self, found: Found, now: Micros) -> None:
+        """A file not known yet: set aside while it is a copy of a known one, otherwise read from its first byte."""
+        number, last_seen = self._shadows.get(found.key, (0, None))
+        if last_seen == found and number in self.streams:
+            return
+        for stream in self._possible_originals(found):
+            if stream.is_replaced():
+                self.replaced(stream, now)
+        if found.key in self.inodes():
+            return
+        self._shadows.pop(found.key, None)
+        original = self._original_of(found)
+        if original is None:
+            self.begin(found, now)
+        else:
+            self._shadows[found.key] = (original.number, found)
+
+    def forget_copies(self, present: Mapping[tuple[int, int], Found]) -> None:
+        """Copies that are gone are no longer known."""
+        self._shadows = {key: shadow for key, shadow in self._shadows.items() if key in present}
+
+    def _possible_originals(self, found: Found) -> list[Stream]:
+        return [
+            stream
+            for stream in self.streams.values()
+            if stream.offset
+            and stream.fd is not None
+            and found.path != stream.path
+            and may_be_copy(found.path, stream.log)
+        ]
+
+    def _original_of(self, found: Found) -> Stream | None:
+        originals = self._possible_originals(found)
+        if not originals:
+            return None
+        if not found.size and log_of(found.path) != found.path:
+            # Nothing is in it to read, and it may be a copy just begun.
+            return originals[0]
+        try:
+            fd = open_log(found.path, follow=self.follow)
+        except OSError:
+            return None
+        try:
+            return next((each for each in originals if each.fd is not None and begins_alike(fd, each.fd)), None)
+        except OSError:
+            return None
+        finally:
+            os.close(fd)
+
+    def _adopt(self, stream: Stream, now: Micros) -> bool:
+        """Let the stream go on in a copy of its file; say whether there is one."""
+        taken = self.inodes() | {stream.inode.key}
+        nearby = [*self.found.values(), *listing(folder_of(stream.at))]
+        copy = copy_of(stream.place(), [each for each in nearby if each.key not in taken], follow=self.follow)
+        if copy is None:
+            return False
+        try:
+            fd = open_log(copy.found.path, follow=self.follow)
+        except OSError:
+            return False
+        stream.rest()
+        if copy.offset != stream.offset:
+            stream.go_to(fd, copy.offset)
+        stream.attach(fd, inode_of(fd), copy.found.path)
+        stream.is_placed, stream.is_matched, stream.is_ended = False, copy.found.path in self.found, True
+        stream.behind, stream.done, stream.due, stream.quiet_since = True, False, 0, now
+        self._shadows.pop(stream.inode.key, None)
+        self.marks.append(stream)
+        return True
+
+
+def shown(path: str) -> str:
+    """The path as text that every reader can take: bytes that are no UTF-8 become U+FFFD."""
+    return os.fsencode(path).decode("utf-8", "replace")

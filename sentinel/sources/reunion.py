@@ -1,0 +1,99 @@
+"""Finds the files of stored places again: under the same name, under a rotated one, or as a copy.
+
+Rules of this file: the whole content read is what decides, the inode only says where to look first. A file belongs to
+one place at most, and the newer place chooses first, because an older one of the same inode was truncated away.
+"""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Callable, Iterable, Mapping
+from dataclasses import dataclass
+
+from sentinel.sources.folder import Found, log_of, may_be_copy, open_log
+from sentinel.sources.identity import Place, highest_rung, inode_of, is_beginning, is_same
+
+
+@dataclass(frozen=True, slots=True)
+class Reunited:
+    """The file of a place and the offset at which to go on in it."""
+
+    found: Found
+    offset: int
+
+
+Test = Callable[[int, Found, Place], int | None]
+"""Where to go on in the open file, None where it is not the place's."""
+
+
+def reunite(places: Mapping[int, Place], files: Iterable[Found], *, follow: bool) -> dict[int, Reunited]:
+    """For every place whose file still exists, that file; by stream. What cannot be opened now is no match."""
+    by_key = {each.key: each for each in files}
+    newest_first = sorted(places, reverse=True)
+    reunited: dict[int, Reunited] = {}
+    for test in (_same_inode, _same_content, _cut_short):
+        for stream in newest_first:
+            place = places[stream]
+            if stream in reunited:
+                continue
+            near = (
+                by_key.values()
+                if test is _same_content
+                else [by_key[key] for key in (place.inode.key,) if key in by_key]
+            )
+            if match := first_match(place, near, test, follow=follow):
+                reunited[stream] = match
+                del by_key[match.found.key]
+    return reunited
+
+
+def copy_of(place: Place, files: Iterable[Found], *, follow: bool) -> Reunited | None:
+    """The file among these that holds what was read at the place, the longest first."""
+    longest_first = sorted(files, key=lambda each: (each.size, each.modified), reverse=True)
+    return first_match(place, longest_first, _same_content, follow=follow)
+
+
+def first_match(place: Place, files: Iterable[Found], test: Test, *, follow: bool) -> Reunited | None:
+    """The first file that passes the test."""
+    for each in list(files):
+        if _is_worth_opening(place, each, test):
+            try:
+                fd = open_log(each.path, follow=follow)
+            except OSError:
+                continue
+            try:
+                offset = test(fd, each, place)
+            except OSError:
+                offset = None
+            finally:
+                os.close(fd)
+            if offset is not None:
+                return Reunited(each, offset)
+    return None
+
+
+def _is_worth_opening(place: Place, found: Found, test: Test) -> bool:
+    if test is _same_content:
+        log = log_of(place.path)
+        return place.offset > 0 and (found.path in (place.path, log) or may_be_copy(found.path, log))
+    return found.key == place.inode.key
+
+
+def _same_inode(fd: int, found: Found, place: Place) -> int | None:
+    if inode_of(fd).may_be(place.inode) and is_same(fd, found.size, place):
+        return place.offset
+    return None
+
+
+def _same_content(fd: int, found: Found, place: Place) -> int | None:
+    if is_same(fd, found.size, place):
+        return place.offset
+    # A copy made before the last lines were read from the original ends earlier: all of it has been read.
+    return found.size if found.key != place.inode.key and is_beginning(fd, found.size, place) else None
+
+
+def _cut_short(fd: int, found: Found, place: Place) -> int | None:
+    if not inode_of(fd).may_be(place.inode):
+        return None
+    rung = highest_rung(fd, found.size, place)
+    return rung.offset if rung else None

@@ -1,0 +1,153 @@
+"""Compares the generations known with the files that lie in the folders, at the start and at every look.
+
+Rules of this file: names say where to look, never what a file is. A rotated generation that no pattern names is still
+read, when it was written after the one before it was displaced.
+"""
+
+from __future__ import annotations
+
+import logging
+import os
+from collections.abc import Iterable, Mapping
+
+from sentinel.clock import MINUTE, Micros
+from sentinel.sources.folder import Found, expand, folder_of, folders_of, listing, log_of
+from sentinel.sources.generations import Generations
+from sentinel.sources.identity import Place
+from sentinel.sources.reunion import copy_of, reunite
+from sentinel.sources.stream import Stream
+
+PATIENCE = 10 * MINUTE
+
+logger = logging.getLogger(__name__)
+
+
+class Survey:
+    """Looks for one source. `folders` is where its files can appear."""
+
+    def __init__(self, generations: Generations, patterns: Iterable[str]) -> None:
+        self.folders: set[str] = set()
+        self._known = generations
+        self._patterns = tuple(patterns)
+        self._missing: dict[int, Place] = {}
+        self._missing_since: Micros = 0
+        self._lost: list[Stream] = []
+        self._troubles: dict[str, str] = {}
+
+    def trouble(self) -> str:
+        """One of the troubles with names and files, and how many more there are; empty where there is none."""
+        every = [*self._troubles.values(), *self._known.troubles()]
+        if self._missing:
+            every.append(f"{len(self._missing)} files read before are not there, nor any other in their folder")
+        return f"{every[0]} (and {len(every) - 1} more)" if len(every) > 1 else "".join(every)
+
+    def restore(self, places: Mapping[int, Place], now: Micros) -> None:
+        """Find the files of the stored places again, and say what is lost where they are gone."""
+        self._missing, self._missing_since = dict(places), now
+        found, _ = expand(self._patterns, follow=self._known.follow)
+        folders = folders_of(self._patterns, (*found, *(place.path for place in places.values())))
+        files = [each for folder in sorted(folders) for each in listing(folder)]
+        self._reunite([*files, *found.values()], now)
+        inhabited = {folder_of(each.path) for each in files}
+        for number, place in sorted(self._missing.items()):
+            # A folder without any file may be a disk that is not mounted yet.
+            if place.done or folder_of(place.path) in inhabited:
+                self._lose(number, now)
+
+    def look(self, now: Micros) -> None:
+        """Take note of what was moved, deleted or created since the last look."""
+        known = self._known
+        known.found, troubles = expand(self._patterns, follow=known.follow)
+        for text in set(troubles.values()) - set(self._troubles.values()):
+            logger.warning("source '%s': %s", known.source, text)
+        self._troubles = troubles
+        self.folders = folders_of(self._patterns, known.found)
+        present = {each.key: each for each in known.found.values()}
+        displaced = [each for each in list(known.streams.values()) if self._locate(each, present, now)]
+        for stream in (*self._lost, *displaced):
+            self._read_overlooked(stream, now)
+        self._lost.clear()
+        known.forget_copies(present)
+        self._await_missing(present, now)
+        taken = known.inodes()
+        for each in sorted(present.values(), key=lambda each: each.modified):
+            if each.key not in taken:
+                known.meet(each, now)
+
+    def _locate(self, stream: Stream, present: Mapping[tuple[int, int], Found], now: Micros) -> bool:
+        """Note where the stream lies; say whether it was displaced since the last look."""
+        known = self._known
+        was_placed = stream.is_placed
+        here, named = present.get(stream.inode.key), known.found.get(stream.path)
+        stream.is_placed = named is not None and named.key == stream.inode.key
+        stream.is_matched = here is not None
+        stream.is_ended = not stream.is_placed or (stream.log != stream.path and stream.log in known.found)
+        if here is None and stream.fd is None:
+            aside = listing(folder_of(stream.at))
+            here = next((each for each in aside if each.key == stream.inode.key), None)
+            if here is None:
+                if stream.size > stream.offset:
+                    known.report(stream, "generation_lost", stream.offset, stream.size)
+                known.let_go(stream, now)
+        if here is not None:
+            stream.at = stream.path if stream.is_placed else here.path
+            has_changed = (here.size, here.modified) != stream.rested
+            if stream.fd is None and (has_changed or not stream.is_matched):
+                stream.size = here.size
+                known.open(stream, now)
+        return was_placed and not stream.is_placed
+
+    def _read_overlooked(self, before: Stream, now: Micros) -> None:
+        """Generations of the same log that came and went between two looks, under names that no pattern has."""
+        known = self._known
+        taken = known.inodes()
+        since = before.last_change()
+        rotated = [
+            each
+            for each in listing(folder_of(before.at))
+            if each.key not in taken
+            and each.path not in known.found
+            and each.size
+            and each.modified >= since
+            and log_of(each.path) == before.log != each.path
+        ]
+        for each in sorted(rotated, key=lambda each: each.modified):
+            if copy_of(before.place(), [each], follow=known.follow) is None:
+                stream = known.begin(each, now)
+                stream.is_placed, stream.is_matched, stream.is_ended = False, False, True
+
+    # --- places not found again ----------------------------------------------------------------------------
+
+    def _reunite(self, files: Iterable[Found], now: Micros) -> None:
+        every = {each.key: each for each in files}
+        for number, match in sorted(reunite(self._missing, every.values(), follow=self._known.follow).items()):
+            place = self._missing.pop(number)
+            try:
+                self._known.resume(number, place, match, now)
+            except OSError as error:
+                self._known.refuse(self._known.streams[number], error)
+            if match.offset < place.offset and match.found.key == place.inode.key:
+                self._known.report(self._known.streams[number], "shortened", match.offset, place.offset)
+        for number, place in list(self._missing.items()):
+            found = every.get(place.inode.key)
+            if found is not None and not os.access(found.path, os.R_OK) and found.key not in self._known.inodes():
+                # It cannot be compared yet; it is when it can be opened.
+                stream = self._known.enter(place, now, number)
+                stream.at, stream.size = found.path, found.size
+                del self._missing[number]
+
+    def _await_missing(self, present: Mapping[tuple[int, int], Found], now: Micros) -> None:
+        if self._missing:
+            taken = self._known.inodes()
+            self._reunite([each for each in present.values() if each.key not in taken], now)
+            if not 0 <= now - self._missing_since < PATIENCE:
+                for number in list(self._missing):
+                    self._lose(number, now)
+
+    def _lose(self, number: int, now: Micros) -> None:
+        place = self._missing.pop(number)
+        stream = Stream(number, place, log_of(place.path), now)
+        if not place.done:
+            self._known.report(stream, "generation_lost", place.offset, None)
+            self._lost.append(stream)
+        self._known.depart(stream)

@@ -1,0 +1,259 @@
+"""Files that grow, are rotated, copied, cut and deleted: every record of them once, the older generation first.
+
+Rules of this file: a folder is looked at every second and after every wake-up; an open file is asked by descriptor,
+often while it is busy and every second while it is not. Time is what the caller says it is; nothing here waits.
+"""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Sequence
+
+from sentinel.clock import MINUTE, SECOND, Micros
+from sentinel.model import Block, Position
+from sentinel.sources.base import Gap, SourceStatus
+from sentinel.sources.generations import Generations, shown
+from sentinel.sources.identity import Place, from_text, to_text
+from sentinel.sources.options import SourceOptions
+from sentinel.sources.stream import BLOCK, Piece, Replaced, Stream
+from sentinel.sources.survey import Survey
+from sentinel.sources.wakeup import Stir, WakeUp
+
+LOOK: Micros = SECOND
+LOOK_SOONEST: Micros = SECOND // 50
+BUSY: Micros = SECOND // 10
+QUIET: Micros = 5 * SECOND
+LINGER: Micros = 10 * MINUTE
+OPEN_FILES = 512
+
+
+class Tail:
+    """A source over every file that the patterns name. Fulfils `Source`.
+
+    Its stored positions are one a generation, and one of stream 0 that says when the source was first ever started.
+    `wakeup` may be None: then files are found and read by looking alone.
+    """
+
+    def __init__(
+        self,
+        options: SourceOptions,
+        patterns: Sequence[str],
+        *,
+        follow: bool = False,
+        wakeup: WakeUp | None = None,
+        open_files: int = OPEN_FILES,
+    ) -> None:
+        self.name = options.name
+        self._options = options
+        self._patterns = tuple(patterns)
+        self._follow = follow
+        self._open_files = open_files
+        self._wakeup = wakeup
+        self._stir = Stir()
+        self._known = Generations(self.name, follow=follow, open_files=open_files)
+        self._survey = Survey(self._known, self._patterns)
+        self._first: Micros = 0
+        self._is_marked = True
+        self._turn = 0
+        self._looked_at: Micros = 0
+        self._leaving: list[int] = []
+        self._highest_stored = 0
+        self._cut_records = 0
+
+    def open(self, positions: Sequence[Position], now: Micros) -> None:
+        """Raises ValueError where a stored position is not one that a source of this type wrote."""
+        self._known.close()
+        self._known = Generations(self.name, follow=self._follow, open_files=self._open_files)
+        self._survey = Survey(self._known, self._patterns)
+        self._leaving.clear()
+        places = self._take_up([each for each in positions if each.source == self.name], now)
+        self._known.top = self._highest_stored = max(places, default=0)
+        self._survey.restore(places, now)
+        self._look(now)
+        if not self._is_marked and self._options.start == "end":
+            for number, stream in self._known.streams.items():
+                if number not in places and stream.fd is not None:
+                    stream.go_to(stream.fd, _end_of_last_record(stream.fd))
+                    self._known.marks.append(stream)
+
+    def read(self, now: Micros) -> Block | None:
+        if not 0 <= now - self._looked_at < (LOOK_SOONEST if self._stir.has_moved else LOOK):
+            self._look(now)
+        if self._known.marks:
+            return self._mark(self._known.marks.popleft(), now)
+        if not self._is_marked:
+            # Last of all, so that a start that was broken off before begins once more as the first.
+            self._is_marked = True
+            return self._handed(0, "", Piece(0, b""), to_text(None, self._first), now)
+        if self._stir.has_grown:
+            self._stir.has_grown = False
+            for stream in self._known.streams.values():
+                stream.due = 0
+        block = self._next_in_turn(now)
+        if block is None and self._known.marks:
+            return self._mark(self._known.marks.popleft(), now)
+        return block
+
+    def stir(self) -> None:
+        """Something was written: look at the open files at the next read. May be called from any thread."""
+        self._stir.has_grown = True
+
+    def reread(self, stream: int, offset: int, length: int) -> bytes | None:
+        known = self._known.streams.get(stream)
+        if known is None or offset + length > known.offset:
+            return None
+        if known.fd is None:
+            self._known.open(known, known.quiet_since)
+        try:
+            if known.fd is None or known.is_replaced():
+                return None
+            found = os.pread(known.fd, length, offset)
+        except OSError:
+            return None
+        return found if len(found) == length else None
+
+    def gaps(self) -> list[Gap]:
+        gaps, self._known.gaps = self._known.gaps, []
+        return gaps
+
+    def forgotten(self) -> list[int]:
+        # The highest number stays, so that a later stream is never given a number that evidence refers to.
+        ready = [number for number in self._leaving if number < self._highest_stored]
+        self._leaving = [number for number in self._leaving if number >= self._highest_stored]
+        return ready
+
+    def status(self) -> SourceStatus:
+        streams = self._known.streams.values()
+        trouble = self._survey.trouble() or (self._wakeup.trouble if self._wakeup else "")
+        return SourceStatus(
+            streams=len(streams),
+            unread_bytes=sum(stream.unread() for stream in streams),
+            trouble=trouble,
+            cut_records=self._cut_records + sum(stream.cut_records for stream in streams),
+        )
+
+    def close(self) -> None:
+        if self._wakeup is not None:
+            self._wakeup.cover(self._stir, set(), 0)
+        self._known.close()
+
+    def wait_seconds(self, now: Micros) -> float:
+        """How long nothing needs to be read, unless something stirs before."""
+        if self._known.marks or not self._is_marked or self._stir.has_grown:
+            return 0.0
+        looks = self._looked_at + (LOOK_SOONEST if self._stir.has_moved else LOOK)
+        every = [each for each in self._known.streams.values() if each.fd is not None and not self._known.waits(each)]
+        soonest = min((stream.due for stream in every), default=looks)
+        return min(max(min(soonest, looks) - now, 0), LOOK) / SECOND
+
+    # --- looking and reading -------------------------------------------------------------------------------
+
+    def _take_up(self, positions: Sequence[Position], now: Micros) -> dict[int, Place]:
+        places: dict[int, Place] = {}
+        self._first, self._is_marked = now, False
+        for position in positions:
+            try:
+                place, first = from_text(position.state)
+            except ValueError as wrong:
+                raise ValueError(f"source '{self.name}', stream {position.stream}: {wrong}") from wrong
+            self._first = min(self._first, first)
+            if place is None:
+                self._is_marked = True
+            else:
+                places[position.stream] = place
+        return places
+
+    def _look(self, now: Micros) -> None:
+        self._looked_at = now
+        self._stir.has_moved = False
+        self._survey.look(now)
+        if self._wakeup is not None:
+            self._wakeup.cover(self._stir, self._survey.folders, now)
+
+    def _next_in_turn(self, now: Micros) -> Block | None:
+        every = list(self._known.streams.values())
+        start = self._turn % len(every) if every else 0
+        held_back: list[Stream] = []
+        for stream in every[start:] + every[:start]:
+            if self._known.waits(stream):
+                held_back.append(stream)
+            elif (piece := self._next_of(stream, now)) is not None:
+                self._turn = every.index(stream) + 1
+                return self._block(stream, piece, now)
+        for stream in sorted(held_back, key=lambda each: each.number):
+            if not self._known.waits(stream) and (piece := self._next_of(stream, now)) is not None:
+                return self._block(stream, piece, now)
+        return None
+
+    def _next_of(self, stream: Stream, now: Micros) -> Piece | None:
+        if stream.fd is None or now < stream.due <= now + LOOK:
+            return None
+        try:
+            return self._records(stream, now)
+        except Replaced:
+            self._known.replaced(stream, now)
+        except OSError as error:
+            self._known.refuse(stream, error)
+        return None
+
+    def _records(self, stream: Stream, now: Micros) -> Piece | None:
+        size = stream.size
+        piece = stream.whole_records()
+        stream.quiet_since = now if piece or stream.size != size else min(stream.quiet_since, now)
+        if piece is not None or stream.behind:
+            stream.due = 0
+            return piece
+        quiet = now - stream.quiet_since
+        stream.due = now + (BUSY if quiet < QUIET else LOOK)
+        if stream.is_ended and quiet >= QUIET:
+            piece = stream.unterminated()
+            if piece is None:
+                self._finish(stream, quiet, now)
+        return piece
+
+    def _finish(self, stream: Stream, quiet: Micros, now: Micros) -> None:
+        if not stream.is_matched and (not stream.links or quiet >= LINGER):
+            self._known.let_go(stream, now)
+        elif not stream.done:
+            stream.done = True
+            self._known.marks.append(stream)
+
+    # --- handing out ---------------------------------------------------------------------------------------
+
+    def _mark(self, stream: Stream, now: Micros) -> Block:
+        """No record, only the position."""
+        if self._known.streams.get(stream.number) is not stream:
+            self._leaving.append(stream.number)
+            self._cut_records += stream.cut_records
+        return self._block(stream, Piece(stream.offset, b""), now)
+
+    def _block(self, stream: Stream, piece: Piece, now: Micros) -> Block:
+        self._highest_stored = max(self._highest_stored, stream.number)
+        changed = stream.modified // 1000
+        return self._handed(
+            stream.number,
+            stream.path,
+            piece,
+            to_text(stream.place(), self._first),
+            min(now, changed) if changed else now,
+        )
+
+    def _handed(self, number: int, path: str, piece: Piece, state: str, reference: Micros) -> Block:
+        return Block(
+            source=self.name,
+            stream=number,
+            path=shown(path),
+            offset=piece.offset,
+            data=piece.data,
+            position=Position(source=self.name, stream=number, state=state),
+            reference=reference,
+            historical_before=self._options.historical_before(self._first),
+        )
+
+
+def _end_of_last_record(fd: int) -> int:
+    """After the last newline, where there is one in the last MiB; else the end."""
+    size = os.fstat(fd).st_size
+    start = max(0, size - BLOCK)
+    newline = os.pread(fd, size - start, start).rfind(b"\n")
+    return start + newline + 1 if newline >= 0 or not start else size
