@@ -65,5 +65,6 @@ def _ahead(clock: Clock) -> Iterator[tuple[str, Micros]]:
 
 
 def _key(clock: Clock, name: str) -> str:
-    again = f"{name}-again" if PROVISIONAL + name in clock.reminded else name
-    return again if (clock.regime, clock.step) == ("gdpr", "authority") else f"{clock.regime}/{clock.step}/{again}"
+    clock_name = () if (clock.regime, clock.step) == ("gdpr", "authority") else (clock.regime, clock.step)
+    again = ("again",) if PROVISIONAL + name in clock.reminded else ()
+    return "/".join((*clock_name, *again, name))

@@ -9,26 +9,13 @@ Rules of this file:
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import replace
 
 from sentinel.cases.clocks import earliest
 from sentinel.cases.identity import notification_id
 from sentinel.clock import DAY, HOUR, MINUTE, SECOND, Micros, rfc3339
+from sentinel.inventory import is_special
 from sentinel.model import Case, Notification, State
-
-SPECIAL = frozenset(
-    {
-        "biometric",
-        "ethnic_origin",
-        "genetic",
-        "health",
-        "political_opinion",
-        "religion",
-        "sex_life",
-        "sexual_orientation",
-        "trade_union",
-    }
-)
-"""Special categories of Art. 9(1) GDPR, by the names the inventory gives them."""
 
 _SHOWN = 5
 """Names listed in a message before "and n more"."""
@@ -63,6 +50,12 @@ def notice(case: Case, key: str, now: Micros) -> Notification:
         lines=tuple(_lines(case, now)),
         next_action=next_action(case),
     )
+
+
+def redirected(notification: Notification, channel: str, reason: str) -> Notification:
+    """The same message for a fallback channel, saying why it comes there. `reason` is a channel's own, so harmless."""
+    line = f"Channel '{channel}' does not take messages ({reason}): it has to be mended."
+    return replace(notification, lines=(*notification.lines, line))
 
 
 def occasion(case: Case, key: str) -> str:
@@ -118,7 +111,7 @@ def people(subjects: int | None) -> str:
 def _categories(case: Case) -> str:
     if not case.categories:
         return "categories of data unknown"
-    special = [name for name in case.categories if name in SPECIAL]
+    special = [name for name in case.categories if is_special(name)]
     text = f"data: {_listed(case.categories)}"
     return f"{text} (special category, Art. 9 GDPR: {_listed(special)})" if special else text
 

@@ -97,11 +97,11 @@ def test_a_final_deadline_has_reminders_although_the_provisional_one_ran_down_be
     moved = confirm(case, who="ada", reason="seen", now=DEADLINE + HOUR).case
     owed, _ = run_down(moved, DEADLINE + 75 * HOUR, DEADLINE + HOUR)
     assert owed == [
-        "48h-left-again",
-        "24h-left-again",
-        "12h-left-again",
-        "6h-left-again",
-        "3h-left-again",
-        "1h-left-again",
-        "overdue-again",
+        "again/48h-left",
+        "again/24h-left",
+        "again/12h-left",
+        "again/6h-left",
+        "again/3h-left",
+        "again/1h-left",
+        "again/overdue",
     ]

@@ -156,7 +156,8 @@ def test_a_proxy_and_a_password_file_of_the_environment_are_not_used(
 
 
 def hang(connection: socket.socket) -> None:
-    connection.recv(65536)  # until the other side gives up
+    while connection.recv(65536):
+        pass  # until the other side gives up
 
 
 def chatter(connection: socket.socket) -> None:
@@ -189,6 +190,12 @@ def test_a_hostile_service_neither_hangs_nor_fills_us(
 ) -> None:
     with raw_service(talk) as port:
         assert isinstance(posted(f"http://127.0.0.1:{port}/"), kind)
+
+
+def test_a_service_that_never_answers_is_given_up_in_time() -> None:
+    with raw_service(hang) as port:
+        outcome = posted(f"http://127.0.0.1:{port}/")
+    assert outcome == Later("the service did not answer in time")
 
 
 def test_nobody_listening_is_later() -> None:
