@@ -277,6 +277,15 @@ def test_a_damaged_key_is_unavailable_and_the_others_are_not(tmp_path: Path) -> 
     assert vault.unseal("C-2", "evidence", kept) == b"kept"
 
 
+def test_a_file_of_keys_written_anew_by_another_process_is_read_anew(tmp_path: Path) -> None:
+    vault = Vault.open(tmp_path, MASTER)
+    sealed = {name: vault.seal(name, "evidence", name.encode()) for name in ("C-1", "C-2")}
+    content = (tmp_path / KEYS_FILE).read_bytes()
+    (tmp_path / KEYS_FILE).write_bytes(content[:128] + content[256:] + content[128:256])
+    for name, value in sealed.items():
+        assert vault.unseal(name, "evidence", value) == name.encode()
+
+
 def test_a_lost_file_of_keys_makes_every_case_unavailable(tmp_path: Path) -> None:
     vault = Vault.open(tmp_path, MASTER)
     (tmp_path / KEYS_FILE).unlink()
