@@ -25,16 +25,18 @@ def read(path: Path, reason: Span | None = None) -> tuple[bytes, list[Problem]]:
         descriptor = os.open(path, os.O_RDONLY | os.O_NONBLOCK | os.O_CLOEXEC | os.O_NOCTTY)
     except OSError as error:
         return b"", [unreadable(path, span, error)]
-    with os.fdopen(descriptor, "rb") as file:
+    try:
         status = os.fstat(descriptor)
         if not stat.S_ISREG(status.st_mode):
             return b"", [Problem(span, "C005", f"'{path}' is not a regular file")]
         if status.st_size > yamlfile.LARGEST:
             return b"", [yamlfile.too_large(str(path))]
-        try:
+        with os.fdopen(descriptor, "rb", closefd=False) as file:
             return file.read(yamlfile.LARGEST + 1), []
-        except OSError as error:
-            return b"", [unreadable(path, span, error)]
+    except OSError as error:
+        return b"", [unreadable(path, span, error)]
+    finally:
+        os.close(descriptor)
 
 
 def unreadable(path: Path, span: Span, error: OSError) -> Problem:

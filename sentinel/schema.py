@@ -76,7 +76,7 @@ def _problems(
     document: Document, model: type[BaseModel], codes: Codes, at: Path, errors: Iterable[ErrorDetails]
 ) -> Iterator[Problem]:
     value = _value_at(document.value, at)
-    mistakes = list(dict.fromkeys(_mistake(error, model, value, codes) for error in errors))
+    mistakes = list(dict.fromkeys(_mistake(error, model, value, codes) for error in errors if _is_true(error, value)))
     deepest = {mistake.path[:length] for mistake in mistakes for length in range(len(mistake.path))}
     deepest |= {mistake.path for mistake in mistakes if not mistake.wanted}
     kinds: dict[Path, list[str]] = {}
@@ -136,6 +136,14 @@ LIMITS: dict[str, tuple[str, str]] = {
     "too_short": ("has too few entries: needed:", "min_length"),
     "too_long": ("has too many entries: allowed:", "max_length"),
 }
+
+
+def _is_true(error: ErrorDetails, value: Any) -> bool:
+    """Pydantic calls a list too short when it could not read its entries; those are mistakes of their own."""
+    if error["type"] != "too_short":
+        return True
+    path = _document_path(error["loc"], value, is_missing=False)
+    return bool(len(_value_at(value, path)) < error.get("ctx", {}).get("min_length", 0))
 
 
 def _mistake(error: ErrorDetails, model: type[BaseModel], value: Any, codes: Codes) -> _Mistake:
