@@ -74,7 +74,11 @@ Route = Callable[[Notification], Sequence[str]]
 
 
 class Pipeline:
-    """One watch: sources, engine, cases and store, joined."""
+    """One watch: sources, engine, cases and store, joined.
+
+    `findings` are those since somebody last emptied the list; `owes_news` is set when a commit put messages into the
+    outbox, for whoever wakes the courier and clears it.
+    """
 
     def __init__(  # noqa: PLR0913  (the one place where the parts of a watch come together)
         self,
@@ -95,6 +99,7 @@ class Pipeline:
         self.channels = channels
         self.route = route
         self.findings: list[Finding] = []
+        self.owes_news = False
         self._records = records
         self._names = names
         self._batch = Batch()
@@ -132,6 +137,10 @@ class Pipeline:
             return False
         return self._is_urgent or now - self._since >= COMMIT_AFTER or self._bytes >= COMMIT_BYTES
 
+    def seconds_to_commit(self, now: Micros) -> float:
+        """How long until the next commit is due; long where nothing waits for one."""
+        return 3600.0 if self._since is None else max(0.0, (self._since + COMMIT_AFTER - now) / SECOND)
+
     def commit(self, now: Micros) -> None:
         """Save everything since the last commit. Raises StoreError, and then nothing is lost: call it again."""
         for finding in self.engine.updates():
@@ -143,6 +152,7 @@ class Pipeline:
         if not self._batch.is_empty():
             self._records.commit(self._batch)
         self._batch = Batch()
+        self.owes_news = self.owes_news or self._is_urgent
         self._since, self._bytes, self._is_urgent = None, 0, False
 
     def _add_windows(self) -> None:

@@ -62,7 +62,9 @@ class Streams:
 
 
 class Engine:
-    """Every lane and every tally. `key` makes the keyed hashes; it must be the same as long as saved state is used."""
+    """Every lane and every tally. `key` makes the keyed hashes; it must be the same as long as saved state is used.
+    Without `is_kept` nothing is written down for `sentinel.detect.state`, as in replay.
+    """
 
     def __init__(
         self,
@@ -72,8 +74,10 @@ class Engine:
         *,
         key: bytes,
         identity: Callable[[str], str] = str,
+        is_kept: bool = True,
     ) -> None:
         self.rules = rules
+        self._is_kept = is_kept
         self._blake = partial(hashlib.blake2b, key=key, digest_size=8)
         self._hashes: dict[str, int] = {}
         self._entries = tuple(entries)
@@ -159,7 +163,7 @@ class Engine:
     def _detected(self, number: int, event: Event, subject: int) -> Finding:
         rule = self.rules.detections[number]
         identity = findings.finding_id(rule.about, event, self.ordinals)
-        self.journal.ordinals.append(next(reversed(self.ordinals.seen)))
+        self._note_ordinal()
         return findings.of_detection(rule, event, identity, subject)
 
     def _count(self, index: int, event: Event, subject: int, high: Micros, number: int) -> list[Finding]:
@@ -176,21 +180,28 @@ class Engine:
         place = where(block.offset + event.start, event.end - event.start)
         entry = (event.time, value, subject, place, self.streams.number(block.source, block.stream))
         group, fired = tally.insert(key, entry, self._keep_from(event.time, tally.late))
-        self._touched.add((index, key))
+        if self._is_kept:
+            self._touched.add((index, key))
         if fired is None:
-            self.journal.inserted.append((index, key, entry, block.source, None, event.digits))
+            if self._is_kept:
+                self.journal.inserted.append((index, key, entry, block.source, None, event.digits))
             return self._escalated(tally, group.episode)
         finding = self._begun(tally, values, event, fired, number, subject)
         group.episode = _episode(finding.id, block.source, event.digits, fired)
-        self.journal.inserted.append((index, key, entry, block.source, finding.id, event.digits))
+        if self._is_kept:
+            self.journal.inserted.append((index, key, entry, block.source, finding.id, event.digits))
         return [finding]
 
     def _begun(self, tally: Tally, values: list[str], event: Event, fired: Fired, number: int, subject: int) -> Finding:
         identity = findings.finding_id(tally.rule.about, event, self.ordinals)
-        self.journal.ordinals.append(next(reversed(self.ordinals.seen)))
+        self._note_ordinal()
         if tally.rule.about is self.rules.detections[number].about:
             return findings.of_detection(self.rules.detections[number], event, identity, subject)
         return findings.of_window(tally, values, event, fired, identity, self.streams)
+
+    def _note_ordinal(self) -> None:
+        if self._is_kept:
+            self.journal.ordinals.append(next(reversed(self.ordinals.seen)))
 
     def _keep_from(self, time: Micros, late: Micros) -> Micros:
         """Older entries fall into no window that an event in time could still reach."""

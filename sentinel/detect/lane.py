@@ -194,6 +194,14 @@ class Lane:
             start = begin
         return self._last_time.get(block.stream, block.reference)
 
+    def first_time(self, block: Block) -> Micros:
+        """The time of the first record of the block that has one; the block's reference where none has."""
+        for line in block.data.split(b"\n", 100)[:100]:
+            parsed = self._parse_time(line.removesuffix(b"\r"), block.reference)
+            if parsed is not None and parsed[1] is not None:
+                return parsed[1]
+        return block.reference
+
     def _note_last(self, block: Block) -> None:
         if not block.data:
             return

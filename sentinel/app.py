@@ -1,0 +1,441 @@
+"""The daemon: builds every part from a configuration, joins them, turns the main loop, and lets go of them again.
+
+Rules of this file:
+1. The main loop's thread alone touches engine, book and pipeline; other threads pass requests and set events.
+2. A trouble with the store pauses reading and never drops anything; with a broken one memory is dropped and everything
+   begins again from what is stored.
+3. A configuration with errors never replaces a good one.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import logging
+import os
+import signal
+import threading
+from collections.abc import Callable, Mapping
+from functools import partial
+from importlib.metadata import version
+from pathlib import Path
+
+import apsw
+
+from sentinel import answers, channels, config, reading, rulebook
+from sentinel.cases.book import Book
+from sentinel.cases.moves import CaseError
+from sentinel.channels.base import Channel, ChannelError
+from sentinel.clock import SECOND, Clock, Micros, SystemClock, rfc3339
+from sentinel.config import Config
+from sentinel.control import Control, Request
+from sentinel.courier import Courier
+from sentinel.detect import state
+from sentinel.detect.engine import Engine
+from sentinel.formats.base import FormatError
+from sentinel.measure import Measure
+from sentinel.metrics import Metrics
+from sentinel.model import Finding, Mode, Notification
+from sentinel.pipeline import Pipeline
+from sentinel.problems import Problem, Span, Unusable
+from sentinel.routing import destinations
+from sentinel.rulebook import Rulebook
+from sentinel.secrets import SecretError, SecretRef
+from sentinel.sources import Sources
+from sentinel.store import Store, StoreBroken, StoreError
+from sentinel.store.outbox import OutboxRow
+from sentinel.systemd import Supervisor
+from sentinel.vault import Vault
+from sentinel.web.readiness import Readiness
+from sentinel.web.server import WebServer
+
+_log = logging.getLogger(__name__)
+
+BEHIND = 256 * 1024 * 1024
+"""Unread bytes at which the daemon says that it is behind."""
+
+STORE_PAUSE = 1.0
+"""Seconds between two attempts to commit while the store cannot be written."""
+
+
+def prepare(path: Path) -> tuple[Config, Rulebook]:
+    """The configuration and its rules. Raises Unusable with every problem where one is an error."""
+    loaded, problems = config.load(path)
+    if loaded is None:
+        raise Unusable(problems)
+    book, more = rulebook.read(loaded.rule_files(), loaded.inventory)
+    problems = [*problems, *more, *_format_problems(loaded)]
+    if any(problem.is_error for problem in problems):
+        raise Unusable(problems)
+    for problem in problems:
+        _log.warning("%s %s", problem.code, problem.message, extra={"at": str(problem.span)})
+    return loaded, book
+
+
+def _format_problems(loaded: Config) -> list[Problem]:
+    problems = []
+    for number, source in enumerate(loaded.sources):
+        try:
+            reading.views([source])
+        except FormatError as error:
+            span = loaded.document.span(("sources", number, "format"))
+            problems.append(Problem(span, "C003", error.message, error.hint))
+    return problems
+
+
+def resolver(loaded: Config, environ: Mapping[str, str]) -> Callable[[SecretRef], str]:
+    """How secrets are had: from systemd's credentials, files and the environment. It raises SecretError."""
+    folder = environ.get("CREDENTIALS_DIRECTORY")
+    return lambda secret: secret.resolve(environ, Path(folder) if folder else None, loaded.folder)
+
+
+class Reports:
+    """What the courier tells of its attempts."""
+
+    def __init__(self, metrics: Metrics) -> None:
+        self._metrics = metrics
+
+    def attempted(self, channel: str, outcome: object) -> None:
+        """Count the attempt."""
+        self._metrics.notifications.labels(channel, type(outcome).__name__.lower()).inc()
+
+    def undelivered(self, row: OutboxRow, reason: str) -> None:
+        """Say loudly that a message will not arrive."""
+        _log.error("a message will not arrive: %s", reason, extra={"channel": row.channel, "case": row.case_id})
+
+
+class Daemon:
+    """One running watch."""
+
+    def __init__(
+        self, loaded: Config, book: Rulebook, clock: Clock | None = None, environ: Mapping[str, str] = os.environ
+    ) -> None:
+        self.clock = clock or SystemClock()
+        self.config = loaded
+        self.rulebook = book
+        self.metrics = Metrics()
+        self.measure = Measure(self.metrics)
+        self.wake = threading.Event()
+        self.stopping = threading.Event()
+        self._reload = threading.Event()
+        self._environ = environ
+        self._started = self.clock.now()
+        self.readiness = Readiness(self._started)
+        self.supervisor = Supervisor(environ, os.getpid())
+        self._measured: Micros = 0
+        self._read_history = False
+        self._troubles: dict[str, str] = {}
+        self.metrics.build_info.labels(version("breach-sentinel"), apsw.sqlite_lib_version()).set(1)
+
+    # --- building ------------------------------------------------------------------------------------------
+
+    def open(self) -> None:
+        """Every part in its place, everything stored taken up again. Raises StoreError, VaultError, Unusable."""
+        self._make_folder(self.config.state)
+        self.vault = Vault.open(self.config.state, self._master())
+        self.store = Store.open(self.config.state, self.vault)
+        self.channels = self._make_channels()
+        self._begin()
+        self.courier = Courier(self.store, self.channels.values(), self.clock, Reports(self.metrics))
+        self.control = Control(self.config.control, self.wake)
+        self.control.start()
+        self.web = WebServer(self.config.http, self.metrics, self.readiness, self.clock) if self.config.http else None
+        if self.web is not None:
+            self.web.start()
+        self.courier.start()
+
+    @staticmethod
+    def _make_folder(folder: Path) -> None:
+        folder.mkdir(mode=0o700, parents=True, exist_ok=True)
+
+    def _master(self) -> bytes | None:
+        key = self.config.master_key
+        return None if key is None else self._secret(key, Span(str(self.config.path))).encode()
+
+    def _secret(self, secret: SecretRef, span: Span) -> str:
+        try:
+            return resolver(self.config, self._environ)(secret)
+        except SecretError as error:
+            raise Unusable([Problem(span, "C010", error.message, error.hint)]) from None
+
+    def _make_channels(self) -> dict[str, Channel]:
+        made = {}
+        for name, options in self.config.channels.items():
+            span = self.config.document.span(("channels", name))
+            try:
+                made[name] = channels.make(name, options, partial(self._secret, span=span))
+            except ChannelError as error:
+                raise Unusable([Problem(span, "C011", error.message, error.hint)]) from None
+        return made
+
+    def _begin(self) -> None:
+        """Sources, engine and book as the store has them."""
+        now = self.clock.now()
+        self.engine = self._engine()
+        self.sources = Sources([each.options for each in self.config.sources], self.config.state / "spool", self.wake)
+        self.sources.open(self.store.positions(), now)
+        self.pipeline = Pipeline(
+            engine=self.engine,
+            blocks=reading.Reading(self.sources, self.config.sources, self.engine),
+            book=Book(self.store.cases()),
+            records=self.store,
+            names=self.vault,
+            options=self.config.cases,
+            channels=self.channels,
+            route=self._route,
+        )
+        self.readiness.ready("rules")
+        self.readiness.ready("store")
+        self.metrics.config_reload_ok.set(1)
+        self.metrics.config_loaded.set(now / SECOND)
+        found = self.rulebook.rules
+        for kind, rules in (("detection", found.detections), ("correlation", found.correlations)):
+            for mode in Mode:
+                self.metrics.rules_loaded.labels(kind, mode.value).set(sum(rule.about.mode is mode for rule in rules))
+
+    def _engine(self) -> Engine:
+        engine = self.rulebook.engine(reading.views(self.config.sources), self.vault.hash_key)
+        windows = self.store.load_windows()
+        state.restore(engine, windows.bases, windows.deltas)
+        return engine
+
+    def _route(self, notification: Notification) -> tuple[str, ...]:
+        return destinations(notification, self.config.routes, self.channels)
+
+    # --- turning -------------------------------------------------------------------------------------------
+
+    def run(self) -> None:
+        """Turn until somebody stops it, then save and let go."""
+        self.supervisor.ready(f"watching {len(self.config.sources)} sources with {self._rules()} rules")
+        _log.info("the watch begins", extra={"sources": len(self.config.sources), "rules": self._rules()})
+        try:
+            while not self.stopping.is_set():
+                self.turn()
+        finally:
+            self.close()
+
+    def turn(self) -> None:
+        """One block, what was asked, and a wait where nothing is to be done."""
+        now = self.clock.now()
+        size = self._step(now)
+        self._tell_findings()
+        for request in self.control.pending():
+            self._answer(request, self.clock.now())
+        if self._reload.is_set():
+            self._reload.clear()
+            self.reload()
+        self.readiness.turned(now)
+        self._look(now)
+        if size == 0:
+            self._idle(now)
+
+    def _step(self, now: Micros) -> int | None:
+        """Bytes judged; None where the store cannot be written."""
+        try:
+            with self.metrics.judge_seconds.time():
+                size = self.pipeline.step(now)
+            if self.pipeline.owes_news:
+                self.pipeline.owes_news = False
+                self.courier.wake()
+        except StoreBroken as error:
+            self._restart(error)
+            return None
+        except StoreError as error:
+            self._pause(error)
+            return None
+        self.readiness.ready("store")
+        return size
+
+    def _pause(self, error: StoreError) -> None:
+        self.readiness.not_ready("store", type(error).__name__)
+        self.supervisor.status(f"reading is paused: {error}")
+        _log.error("reading is paused until the store can be written: %s", error)
+        self.clock.wait(STORE_PAUSE, self.wake)
+
+    def _restart(self, error: StoreError) -> None:
+        """Drop memory, take up what is stored, read again."""
+        _log.error("the store failed; beginning again from what is stored: %s", error)
+        self.readiness.not_ready("store", type(error).__name__)
+        self.sources.close()
+        self.store.let_go()
+        self.clock.wait(STORE_PAUSE, self.wake)
+        self.store = Store.open(self.config.state, self.vault)
+        self._begin()
+
+    def _idle(self, now: Micros) -> None:
+        if not self._read_history:
+            self._read_history = True
+            self.pipeline.tell_of_history(now)
+        self.store.checkpoint()
+        waits = [self.sources.wait_seconds(now), self.pipeline.seconds_to_commit(now)]
+        due = self.pipeline.book.next_due()
+        if due is not None:
+            waits.append(max(0.0, (due - now) / SECOND))
+        woken = self.clock.wait(min(waits), self.wake)
+        self.metrics.wakeups.labels("event" if woken else "scan").inc()
+
+    def _tell_findings(self) -> None:
+        found, self.pipeline.findings = self.pipeline.findings, []
+        self.measure.findings(found)
+        for finding in found:
+            if not finding.update:
+                _log_finding(finding)
+
+    def _look(self, now: Micros) -> None:
+        """Once a second: metrics, readiness, the service manager."""
+        if now - self._measured < SECOND:
+            return
+        self._measured = now
+        status = self.sources.status()
+        self.measure.engine(self.engine)
+        self.measure.sources(status)
+        self.measure.cases(self.pipeline.book, now)
+        with contextlib.suppress(StoreError):
+            self.measure.outbox(self.store, self.channels, now)
+        self.metrics.last_turn.set(now / SECOND)
+        self._look_at_sources({name: each.trouble for name, each in status.items() if each.trouble})
+        unread = sum(each.unread_bytes for each in status.values())
+        if unread > BEHIND:
+            self.readiness.not_ready("behind", f"{unread} bytes are written and not yet judged")
+        else:
+            self.readiness.ready("behind")
+        self.supervisor.alive()
+
+    def _look_at_sources(self, troubles: dict[str, str]) -> None:
+        for name, trouble in troubles.items():
+            if self._troubles.get(name) != trouble:
+                _log.warning("source %s: %s", name, trouble)
+        for name in self._troubles.keys() - troubles.keys():
+            _log.info("source %s can be read again", name)
+        self._troubles = troubles
+        if troubles:
+            self.readiness.not_ready("sources", "; ".join(f"{name}: {why}" for name, why in troubles.items()))
+        else:
+            self.readiness.ready("sources")
+
+    # --- what is asked -------------------------------------------------------------------------------------
+
+    def _answer(self, request: Request, now: Micros) -> None:
+        if not request.take():
+            return
+        try:
+            request.answer(self._act(request, now))
+            outcome = "answered"
+        except CaseError as refused:
+            request.refuse(refused.message, refused.hint)
+            outcome = "refused"
+        except StoreError as error:
+            request.refuse(f"the store cannot be written: {error}", "see the daemon's log")
+            outcome = "failed"
+        self.metrics.control_requests.labels(request.act, outcome).inc()
+
+    def _act(self, request: Request, now: Micros) -> Mapping[str, object]:
+        zone, book = self.config.cases.zone, self.pipeline.book
+        match request.act:
+            case "status":
+                return self._status()
+            case "case.list":
+                return answers.list_answer(book, now, zone)
+            case "case.show":
+                self.pipeline.commit(now)
+                return answers.show_answer(self.store, book.find(str(request.arguments.get("case"))), now, zone)
+            case "case.move":
+                return self._move(request, now)
+            case "reload":
+                problems = self.reload()
+                return {"reloaded": not any(each.is_error for each in problems), "problems": [str(p) for p in problems]}
+        raise CaseError(f"unknown act '{request.act}'")
+
+    def _move(self, request: Request, now: Micros) -> Mapping[str, object]:
+        case = self.pipeline.book.find(str(request.arguments.get("case")))
+        verdict = answers.move(case, request.arguments, request.who.name, now)
+        self.pipeline.record(verdict, now)
+        self.pipeline.commit(now)
+        self.courier.wake()
+        return answers.move_answer(verdict.case, str(request.arguments["move"]), now, self.config.cases.zone)
+
+    def _status(self) -> Mapping[str, object]:
+        address = self.web.address if self.web is not None else None
+        return {
+            "version": version("breach-sentinel"),
+            "pid": os.getpid(),
+            "started_at": rfc3339(self._started),
+            "config": str(self.config.path),
+            "rules": self._rules(),
+            "sources": len(self.config.sources),
+            "http": f"{address[0]}:{address[1]}" if address else None,
+        }
+
+    def _rules(self) -> int:
+        rules = self.rulebook.rules
+        return len(rules.detections) + len(rules.correlations)
+
+    def ask_reload(self) -> None:
+        """Read the configuration again at the next turn (SIGHUP). Safe to call from a signal handler."""
+        self._reload.set()
+        self.wake.set()
+
+    def ask_stop(self) -> None:
+        """Save and end at the next turn (SIGTERM). Safe to call from a signal handler."""
+        self.stopping.set()
+        self.wake.set()
+
+    def reload(self) -> list[Problem]:
+        """New configuration and rules at work, or the old ones as before and the problems that kept them."""
+        self.supervisor.reloading()
+        try:
+            loaded, book = prepare(self.config.path)
+        except Unusable as refused:
+            self.metrics.config_reload_ok.set(0)
+            for problem in refused.problems:
+                _log.error("%s %s", problem.code, problem.message, extra={"at": str(problem.span)})
+            self.supervisor.ready("the configuration has errors; the old one stays at work")
+            return refused.problems
+        now = self.clock.now()
+        self.pipeline.save_windows(now)
+        self._change(loaded, book)
+        self.supervisor.ready(f"watching {len(loaded.sources)} sources with {self._rules()} rules")
+        _log.info("the new configuration is at work", extra={"rules": self._rules()})
+        return []
+
+    def _change(self, loaded: Config, book: Rulebook) -> None:
+        self.sources.close()
+        self.courier.stop()
+        self.config, self.rulebook = loaded, book
+        self.channels = self._make_channels()
+        self.measure.new_engine()
+        self._begin()
+        self.courier = Courier(self.store, self.channels.values(), self.clock, Reports(self.metrics))
+        self.courier.start()
+
+    # --- letting go ----------------------------------------------------------------------------------------
+
+    def close(self) -> None:
+        """Save what can be saved and let go of everything."""
+        self.supervisor.stopping()
+        try:
+            self.pipeline.commit(self.clock.now())
+        except StoreError as error:
+            _log.error("the last commit failed; it will be read again: %s", error)
+        self.control.stop()
+        self.courier.stop()
+        if self.web is not None:
+            self.web.stop()
+        self.sources.close()
+        self.store.close()
+        _log.info("the watch has ended")
+
+
+def _log_finding(finding: Finding) -> None:
+    facts = {"rule": finding.rule, "level": finding.level.word, "source": finding.source, "finding": finding.id}
+    _log.info("finding" if finding.mode is Mode.ENFORCE else "finding in shadow", extra=facts)
+
+
+def watch(path: Path) -> None:
+    """Run the daemon of a configuration until SIGTERM or SIGINT. Raises Unusable, StoreError, VaultError at start."""
+    loaded, book = prepare(path)
+    daemon = Daemon(loaded, book)
+    signal.signal(signal.SIGTERM, lambda *_: daemon.ask_stop())
+    signal.signal(signal.SIGINT, lambda *_: daemon.ask_stop())
+    signal.signal(signal.SIGHUP, lambda *_: daemon.ask_reload())
+    daemon.open()
+    daemon.run()

@@ -1,0 +1,94 @@
+"""`sentinel replay`: history through the real pipeline."""
+
+from __future__ import annotations
+
+import json
+import os
+import sys
+import time
+from typing import Annotated, Any
+
+import typer
+
+from sentinel.clock import rfc3339
+from sentinel.commands import inputs
+from sentinel.commands.inputs import Wishes
+from sentinel.commands.output import ConfigOption, Output, OutputOption, print_trouble, safe
+from sentinel.model import Finding
+from sentinel.scenarios import Replay, finding_row
+
+EXAMPLES = (
+    "sentinel replay /var/log/nginx/portal.log*",
+    "sentinel replay --rules rules/ --inventory inventory.yaml --logsource category=webserver access.log.gz",
+    "zcat old.gz | sentinel replay --output json --stats -",
+)
+
+StatsOption = Annotated[bool, typer.Option("--stats", help="The numbers of the run as JSON, last on standard error.")]
+
+
+def command(  # noqa: PLR0913  (one argument an option)
+    paths: inputs.Files,
+    rules: inputs.RulesOption = None,
+    inventory: inputs.InventoryOption = None,
+    log_format: inputs.FormatOption = None,
+    logsource: inputs.LogSourceOption = None,
+    timezone: inputs.TimezoneOption = None,
+    year: inputs.YearOption = None,
+    config: ConfigOption = None,
+    output: OutputOption = Output.TEXT,
+    stats: StatsOption = False,
+) -> None:
+    """Logs of the past through the real pipeline: every finding, no case, no message, no state.
+
+    With any of --rules, --inventory, --format, --logsource, --timezone and --year, and no --config, no configuration is
+    read and the shipped rules are not used. Exit code 1 where an input or a rule could not be read.
+    """
+    wishes = Wishes(paths, config, rules, inventory, log_format, logsource, timezone, year)
+    gathered = inputs.gather(wishes)
+    begun = time.monotonic()
+    engine = gathered.book.engine([], os.urandom(32), is_kept=False)
+    run = Replay(engine, gathered.logs, lambda said: print_note(said, output))
+    shown = {log.name: log.shown for log in gathered.logs}
+    write = sys.stdout.write
+    for finding in run:
+        if output is Output.JSON:
+            row = finding_row(finding, shown[finding.source])
+            write(json.dumps(row, ensure_ascii=False, separators=(", ", ": ")) + "\n")
+        else:
+            write(_line(finding) + "\n")
+    for trouble in run.troubles:
+        print_trouble(f"'{trouble.path}' could not be read to its end: {trouble.reason}")
+    if stats:
+        sys.stdout.flush()
+        print(json.dumps(_stats(run, time.monotonic() - begun)), file=sys.stderr)
+    if run.troubles or gathered.has_errors:
+        raise typer.Exit(1)
+
+
+def print_note(said: str, output: Output) -> None:
+    """A remark for people, on standard error."""
+    if output is Output.TEXT:
+        print(safe(said), file=sys.stderr)
+
+
+def _line(finding: Finding) -> str:
+    group = " ".join(f"{name}={value}" for name, value in finding.group)
+    people = "" if finding.subjects is None else f"  {finding.subjects} people"
+    shadow = "  (shadow)" if finding.mode.value == "shadow" else ""
+    when = rfc3339(finding.fired_at, finding.digits)
+    return safe(f"{when}  {finding.level.word:<13} {finding.rule}  {group}  value {finding.value}{people}{shadow}")
+
+
+def _stats(run: Replay, seconds: float) -> dict[str, Any]:
+    counts = run.counts
+    return {
+        "lines": counts.lines,
+        "bytes": counts.bytes,
+        "seconds": round(seconds, 3),
+        "candidates": counts.candidates,
+        "events": counts.events,
+        "unparsed": counts.unparsed,
+        "late": counts.late,
+        "future": counts.future,
+        "findings": run.findings,
+    }

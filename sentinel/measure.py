@@ -1,0 +1,111 @@
+"""From what the engine, the sources, the cases and the store know to the metrics, once a second at most.
+
+Rule of this file: labels come from closed sets (names of sources, systems, rules, channels), never from a log.
+"""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Iterable
+from typing import Protocol
+
+import prometheus_client
+
+from sentinel.cases.book import Book
+from sentinel.cases.clocks import RUNNING_STATES, remaining
+from sentinel.clock import SECOND, Micros
+from sentinel.detect.engine import Engine
+from sentinel.metrics import Metrics
+from sentinel.model import Finding, Gap, State
+from sentinel.sources.base import SourceStatus
+
+
+class Outbox(Protocol):
+    """What is asked of the store."""
+
+    def outbox_counts(self) -> dict[tuple[str, str], int]:
+        """How many messages there are by channel and state."""
+
+    def oldest_undelivered(self, now: Micros) -> Micros:
+        """For how long the oldest message has been owed."""
+
+
+class Measure:
+    """Adds to the counters what has been counted since the last look."""
+
+    def __init__(self, metrics: Metrics) -> None:
+        self.metrics = metrics
+        self._seen: Counter[tuple[str, ...]] = Counter()
+
+    def _count(self, counter: prometheus_client.Counter, total: int, key: tuple[str, ...], *labels: str) -> None:
+        more = total - self._seen[key]
+        if more > 0:
+            (counter.labels(*labels) if labels else counter).inc(more)
+            self._seen[key] = total
+
+    def new_engine(self) -> None:
+        """Counting begins again: an engine with new rules knows nothing of the old one's numbers."""
+        self._seen.clear()
+
+    def engine(self, engine: Engine) -> None:
+        """Records, events, accesses, by source; what rules dropped or held back."""
+        metrics = self.metrics
+        for name, lane in engine.lanes.items():
+            counts = lane.counts
+            for counter, total in (
+                (metrics.lines, counts.lines),
+                (metrics.bytes, counts.bytes),
+                (metrics.candidates, counts.candidates),
+                (metrics.events, counts.events),
+                (metrics.unparsed, counts.unparsed),
+                (metrics.accesses_without_actor, counts.actorless),
+                (metrics.late, counts.late),
+                (metrics.future, counts.future),
+                (metrics.no_time, counts.untimed),
+            ):
+                self._count(counter, total, (str(id(counter)), name), name)
+            for system, total in counts.accesses.items():
+                self._count(metrics.accesses, total, ("accesses", name, system), name, system)
+            for kind, total in counts.errors.items():
+                self._count(metrics.record_errors, total, ("errors", name, kind), kind.partition(" ")[0])
+            if lane.last_event is not None:
+                metrics.source_last_event.labels(name).set(lane.last_event / SECOND)
+        for tally in engine.tallies:
+            rule = tally.rule.about.key
+            self._count(metrics.evictions, tally.evicted, ("evicted", rule), rule)
+            for field, total in tally.missing.items():
+                self._count(metrics.group_field_missing, total, ("missing", rule, field), rule, field)
+
+    def findings(self, findings: Iterable[Finding]) -> None:
+        """Each new finding once."""
+        for finding in findings:
+            if not finding.update:
+                self.metrics.findings.labels(finding.rule, finding.level.word, finding.mode.value).inc()
+
+    def sources(self, status: dict[str, SourceStatus]) -> None:
+        """How far each source is behind and whether it can be read."""
+        for name, each in status.items():
+            self.metrics.source_unread_bytes.labels(name).set(each.unread_bytes)
+            self.metrics.source_up.labels(name).set(0 if each.trouble else 1)
+            self._count(self.metrics.cut_records, each.cut_records, ("cut", name), name)
+
+    def gap(self, gap: Gap) -> None:
+        """A stretch of a log was lost."""
+        self.metrics.gaps.labels(gap.source, gap.reason).inc()
+
+    def cases(self, book: Book, now: Micros) -> None:
+        """Cases by state and the most urgent deadline."""
+        states = Counter(case.state for case in book)
+        for state in State:
+            self.metrics.cases.labels(state.value).set(states[state])
+        left = [rest for case in book if case.state in RUNNING_STATES and (rest := remaining(case, now)) is not None]
+        self.metrics.earliest_deadline.set((now + min(left)) / SECOND if left else 0)
+        self.metrics.overdue_cases.set(sum(rest < 0 for rest in left))
+
+    def outbox(self, outbox: Outbox, channels: Iterable[str], now: Micros) -> None:
+        """What is owed and for how long."""
+        counts = outbox.outbox_counts()
+        for name in channels:
+            waiting = counts.get((name, "pending"), 0) + counts.get((name, "inflight"), 0)
+            self.metrics.outbox_pending.labels(name).set(waiting)
+        self.metrics.outbox_oldest_age.set(outbox.oldest_undelivered(now) / SECOND)

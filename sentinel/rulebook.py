@@ -1,0 +1,49 @@
+"""Reads what a watch goes by, from files: the rules and the inventory's entries, or every problem with them."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+from pathlib import Path
+
+from sentinel import files
+from sentinel.detect import access, load
+from sentinel.detect.engine import Engine
+from sentinel.detect.lane import SourceView
+from sentinel.detect.rules import RuleSet
+from sentinel.identities import NOBODY, Identities
+from sentinel.inventory import Inventory
+from sentinel.problems import Problem, by_severity
+from sentinel.yamlfile import Document
+
+
+@dataclass(frozen=True, slots=True)
+class Rulebook:
+    """Rules and inventory entries, ready for an engine."""
+
+    rules: RuleSet
+    entries: tuple[access.Entry, ...] = ()
+    identities: Identities = NOBODY
+
+    def engine(self, sources: Iterable[SourceView], key: bytes, *, is_kept: bool = True) -> Engine:
+        """A new engine without state. `key` makes its keyed hashes; `is_kept`: its state is going to be saved."""
+        identity = self.identities.resolve
+        return Engine(self.rules, self.entries, list(sources), key=key, identity=identity, is_kept=is_kept)
+
+
+def read(rule_files: Iterable[Path], inventory: Inventory | None) -> tuple[Rulebook, list[Problem]]:
+    """What could be read, and every problem: a rule with an error is left out, the others are there."""
+    documents: list[Document] = []
+    problems: list[Problem] = []
+    for path in rule_files:
+        found, more = files.documents(path)
+        documents += found
+        problems += more
+    rules, more = load.load(documents)
+    problems += more
+    entries: tuple[access.Entry, ...] = ()
+    if inventory is not None:
+        entries, more = access.entries(inventory)
+        problems += more
+    identities = inventory.identities if inventory is not None else NOBODY
+    return Rulebook(rules, entries, identities), sorted(problems, key=by_severity)
