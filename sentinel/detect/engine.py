@@ -63,7 +63,8 @@ class Streams:
 
 class Engine:
     """Every lane and every tally. `key` makes the keyed hashes; it must be the same as long as saved state is used.
-    Without `is_kept` nothing is written down for `sentinel.detect.state`, as in replay.
+    Without `is_kept` nothing is written down for `sentinel.detect.state`, as in replay. `accesses_are_given`: records
+    hold their `access.*` fields themselves, as in the tests of rules.
     """
 
     def __init__(
@@ -75,8 +76,10 @@ class Engine:
         key: bytes,
         identity: Callable[[str], str] = str,
         is_kept: bool = True,
+        accesses_are_given: bool = False,
     ) -> None:
         self.rules = rules
+        self._accesses_are_given = accesses_are_given
         self._is_kept = is_kept
         self._blake = partial(hashlib.blake2b, key=key, digest_size=8)
         self._hashes: dict[str, int] = {}
@@ -97,7 +100,14 @@ class Engine:
     def open_lane(self, view: SourceView) -> None:
         """From now on blocks of this source can be judged."""
         rules = self.rules
-        self.lanes[view.name] = Lane(view, rules.detections, rules.correlations, self._entries, self._identity)
+        self.lanes[view.name] = Lane(
+            view,
+            rules.detections,
+            rules.correlations,
+            self._entries,
+            self._identity,
+            are_given=self._accesses_are_given,
+        )
 
     def hash_text(self, value: str) -> int:
         """The keyed 64-bit hash that stands for a text wherever it is kept; never 0."""

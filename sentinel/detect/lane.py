@@ -74,8 +74,11 @@ class Lane:
         correlations: Sequence[Correlation],
         entries: Sequence[access.Entry],
         identity: Callable[[str], str] = str,
+        *,
+        are_given: bool = False,
     ) -> None:
         self.view = view
+        self._are_given = are_given
         self.counts = Counts()
         self.last_event: Micros | None = None
         self._tests: dict[int, Test] = {}
@@ -110,7 +113,7 @@ class Lane:
         everything: witness.Choice = None if any(each is None for each in found) else witness.AnyOf(tuple(found))
         derived = dict.fromkeys([witness.DERIVED, *(name for e in self._entries for name in e.derived)], everything)
         if not self._entries:
-            derived = {witness.DERIVED: witness.AnyOf(())}
+            derived = {} if self._are_given else {witness.DERIVED: witness.AnyOf(())}
         return found + [witness.choice(need(detections[number].condition), log, derived) for number in self._plain]
 
     # --- running -------------------------------------------------------------------------------------------

@@ -1,0 +1,117 @@
+"""The tests inside a rule: events written in short, sent through the real engine, and what must come of them.
+
+Events are given as fields; they become JSON records of a log that every rule is for, so a test exercises parsing,
+scanning, matching and counting as the daemon does. Fields named `access.*` stand for what the inventory would have set.
+"""
+
+from __future__ import annotations
+
+import json
+import re
+from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import dataclass, replace
+from random import Random
+from typing import Any
+
+from sentinel.clock import DAY, Micros, rfc3339
+from sentinel.detect.additions import RuleTest, Series
+from sentinel.detect.engine import Engine
+from sentinel.detect.lane import SourceView
+from sentinel.detect.rules import About, Correlation, Detection, RuleSet
+from sentinel.formats.base import Format
+from sentinel.model import Block, Finding, LogSource, Position
+
+BEGIN: Micros = 20_454 * DAY
+"""The time of the first event where a test gives none: 2026-01-01T00:00:00Z."""
+
+_PLACE = re.compile(r"\{i(?::0?(\d+))?\}|\{rand:(\d+):(\d+)\}")
+TIME = "@timestamp"
+
+
+@dataclass(frozen=True, slots=True)
+class Outcome:
+    """How one test went; `why` is empty where it passed."""
+
+    rule: str
+    name: str
+    why: str
+
+    @property
+    def passed(self) -> bool:
+        """What must happen happened, and nothing else."""
+        return not self.why
+
+
+def run(about: About, rules: RuleSet, log: Format) -> Iterator[Outcome]:
+    """The tests of one rule, each with a fresh engine that has this rule and those it counts, and its filters."""
+    only = _only(about, rules)
+    for number, case in enumerate(about.additions.tests):
+        yield Outcome(about.key, case.name or f"test {number + 1}", _judge(about, case, _findings(only, case, log)))
+
+
+def _only(about: About, rules: RuleSet) -> RuleSet:
+    counts = tuple(each for each in rules.correlations if each.about is about)
+    keys = {about.key} | {rule.about.key for each in counts for rule in each.rules}
+    kept = {rule.about.key: _open(rule) for rule in rules.detections if rule.about.key in keys}
+    joined = tuple(replace(each, rules=tuple(kept[rule.about.key] for rule in each.rules)) for each in counts)
+    return RuleSet(tuple(kept.values()), joined, (), _silent(about, joined))
+
+
+def _silent(about: About, counts: Iterable[Correlation]) -> frozenset[str]:
+    return frozenset(rule.about.key for each in counts for rule in each.rules if rule.about is not about)
+
+
+def _open(rule: Detection) -> Detection:
+    """The rule for whatever log: routing is not what its tests are about."""
+    return replace(rule, logsource=LogSource())
+
+
+def _findings(rules: RuleSet, case: RuleTest, log: Format) -> list[Finding]:
+    view = SourceView("test", log, LogSource())
+    engine = Engine(rules, (), [view], key=b"test", is_kept=False, accesses_are_given=True)
+    records = sorted(_records(case), key=lambda each: each[0])
+    data = b"".join(record for _, record in records)
+    position = Position(source="test", stream=1, state="")
+    block = Block(source="test", stream=1, path="test", offset=0, data=data, position=position, reference=BEGIN)
+    return engine.judge(block, None)
+
+
+def _records(case: RuleTest) -> Iterator[tuple[Micros, bytes]]:
+    series = case.events or ((Series(event=case.event),) if case.event is not None else ())
+    for number, each in enumerate(series):
+        random = Random(number)  # noqa: S311  (the same events every time)
+        for index in range(each.repeat):
+            moment = BEGIN + each.offset + index * each.every
+            fields = {name: _filled(value, index, random) for name, value in each.event.items()}
+            fields.setdefault(TIME, rfc3339(moment, 6))
+            yield moment, json.dumps(fields).encode() + b"\n"
+
+
+def _filled(value: Any, index: int, random: Random) -> Any:
+    if isinstance(value, str):
+        return _PLACE.sub(lambda found: _place(found, index, random), value)
+    if isinstance(value, Mapping):
+        return {name: _filled(each, index, random) for name, each in value.items()}
+    return [_filled(each, index, random) for each in value] if isinstance(value, list) else value
+
+
+def _place(found: re.Match[str], index: int, random: Random) -> str:
+    width, low, high = found.groups()
+    if low is not None:
+        return str(random.randint(int(low), int(high)))
+    return f"{index + 1:0{int(width or 1)}d}"
+
+
+def _judge(about: About, case: RuleTest, found: list[Finding]) -> str:
+    fired = [finding for finding in found if finding.rule == about.key and not finding.update]
+    if case.expect == "no-match":
+        return f"it fired {len(fired)} times and must not" if fired else ""
+    if not fired:
+        return "it did not fire and must"
+    if case.fires is not None and len(fired) != case.fires:
+        return f"it fired {len(fired)} times and must fire {case.fires} times"
+    if case.group is not None:
+        wanted = {name: str(value) for name, value in case.group.items()}
+        if not any(dict(finding.group) == wanted for finding in fired):
+            return f"no finding is for the group {wanted}"
+    return ""
