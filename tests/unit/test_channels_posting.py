@@ -13,6 +13,8 @@ from cryptography import x509
 from cryptography.hazmat.primitives import hashes, serialization
 from cryptography.hazmat.primitives.asymmetric import ec
 from cryptography.x509.oid import NameOID
+from hypothesis import given, settings
+from hypothesis import strategies as st
 
 from sentinel.channels.base import Later, Never, Outcome, Sent
 from sentinel.channels.posting import Bounds, Target, is_allowed, outcome_of, post, seconds_of
@@ -139,6 +141,21 @@ def test_a_redirect_is_not_followed() -> None:
         assert isinstance(posted(there.url), Never)
     assert elsewhere.received == []
     assert len(there.received) == 1
+
+
+def test_a_redirect_to_nonsense_is_a_redirect_all_the_same() -> None:
+    for nonsense in ("http://[::1", "//[", "http://\udcff".encode("utf-8", "surrogateescape").decode("latin-1"), ""):
+        with service(Answer(302, {"Location": nonsense})) as there:
+            assert isinstance(posted(there.url), Never)
+
+
+@settings(max_examples=60)
+@given(
+    st.one_of(st.binary(max_size=300), st.binary(max_size=300).map(lambda tail: b"HTTP/1.1 200 OK\r\n" + tail)),
+)
+def test_any_answer_at_all_is_an_outcome(answer: bytes) -> None:
+    with raw_service(lambda connection: connection.sendall(answer)) as port:
+        assert isinstance(posted(f"http://127.0.0.1:{port}/"), Sent | Later | Never)
 
 
 def test_a_proxy_and_a_password_file_of_the_environment_are_not_used(
