@@ -21,7 +21,7 @@ from pathlib import Path
 
 import apsw
 
-from sentinel import answers, channels, config, reading, rulebook
+from sentinel import answers, channels, inspection, reading
 from sentinel.cases.book import Book
 from sentinel.cases.moves import CaseError
 from sentinel.channels.base import Channel, ChannelError
@@ -31,7 +31,6 @@ from sentinel.control import Control, Request
 from sentinel.courier import Courier
 from sentinel.detect import state
 from sentinel.detect.engine import Engine
-from sentinel.formats.base import FormatError
 from sentinel.measure import Measure
 from sentinel.metrics import Metrics
 from sentinel.model import Finding, Mode, Notification
@@ -59,27 +58,12 @@ STORE_PAUSE = 1.0
 
 def prepare(path: Path) -> tuple[Config, Rulebook]:
     """The configuration and its rules. Raises Unusable with every problem where one is an error."""
-    loaded, problems = config.load(path)
-    if loaded is None:
-        raise Unusable(problems)
-    book, more = rulebook.read(loaded.rule_files(), loaded.inventory)
-    problems = [*problems, *more, *_format_problems(loaded)]
-    if any(problem.is_error for problem in problems):
+    loaded, book, problems = inspection.inspect(path)
+    if loaded is None or book is None or any(problem.is_error for problem in problems):
         raise Unusable(problems)
     for problem in problems:
         _log.warning("%s %s", problem.code, problem.message, extra={"at": str(problem.span)})
     return loaded, book
-
-
-def _format_problems(loaded: Config) -> list[Problem]:
-    problems = []
-    for number, source in enumerate(loaded.sources):
-        try:
-            reading.views([source])
-        except FormatError as error:
-            span = loaded.document.span(("sources", number, "format"))
-            problems.append(Problem(span, "C003", error.message, error.hint))
-    return problems
 
 
 def resolver(loaded: Config, environ: Mapping[str, str]) -> Callable[[SecretRef], str]:

@@ -9,7 +9,7 @@ from pathlib import Path
 from sentinel import files
 from sentinel.detect import access, load
 from sentinel.detect.engine import Engine
-from sentinel.detect.lane import SourceView
+from sentinel.detect.lane import WATCH, Purpose, SourceView
 from sentinel.detect.rules import RuleSet
 from sentinel.identities import NOBODY, Identities
 from sentinel.inventory import Inventory
@@ -25,10 +25,10 @@ class Rulebook:
     entries: tuple[access.Entry, ...] = ()
     identities: Identities = NOBODY
 
-    def engine(self, sources: Iterable[SourceView], key: bytes, *, is_kept: bool = True) -> Engine:
-        """A new engine without state. `key` makes its keyed hashes; `is_kept`: its state is going to be saved."""
+    def engine(self, sources: Iterable[SourceView], key: bytes, purpose: Purpose = WATCH) -> Engine:
+        """A new engine without state. `key` makes its keyed hashes."""
         identity = self.identities.resolve
-        return Engine(self.rules, self.entries, list(sources), key=key, identity=identity, is_kept=is_kept)
+        return Engine(self.rules, self.entries, list(sources), key=key, identity=identity, purpose=purpose)
 
 
 def read(rule_files: Iterable[Path], inventory: Inventory | None) -> tuple[Rulebook, list[Problem]]:

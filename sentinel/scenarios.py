@@ -82,10 +82,15 @@ class Replay:
                 setattr(total, name, getattr(total, name) + getattr(lane.counts, name))
         return total
 
-    def _matches(self, log: Log) -> Iterator[Match]:
+    def blocks(self, log: Log) -> Iterator[Block]:
+        """The blocks of a log, its files in order; the engine has a lane for it from the first on."""
         for _, _, first, rest in self._ordered(log):
-            for block in self._blocks(first, rest):
-                yield from self._engine.matches(block)
+            yield first
+            yield from rest
+
+    def _matches(self, log: Log) -> Iterator[Match]:
+        for block in self.blocks(log):
+            yield from self._engine.matches(block)
 
     def _ordered(self, log: Log) -> list[tuple[Micros, int, Block, Iterator[Block]]]:
         """Each file with its first block, the one with the oldest first event first."""
@@ -111,11 +116,6 @@ class Replay:
             spec, why = formats.sniff(block.data[:SNIFFED])
             self._said(f"{PurePath(log.paths[0]).name}: read as {why}")
         self._engine.open_lane(SourceView(log.name, formats.make(spec, log.options), log.logsource))
-
-    @staticmethod
-    def _blocks(first: Block, rest: Iterator[Block]) -> Iterator[Block]:
-        yield first
-        yield from rest
 
     def _guarded(self, path: str, blocks: Iterator[Block]) -> Iterator[Block]:
         try:

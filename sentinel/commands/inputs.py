@@ -92,6 +92,11 @@ def gather(wishes: Wishes) -> Inputs:
     return Inputs(book, logs, any(problem.is_error for problem in problems), tuple(problems))
 
 
+def logs_of(paths: Sequence[str], loaded: Config) -> tuple[Log, ...]:
+    """The files as the logs they are generations of, each read as the configured source it belongs to."""
+    return _logs(Wishes(paths), loaded)
+
+
 def _config(wishes: Wishes) -> Config:
     loaded, problems = config.load(config.find(wishes.config))
     if loaded is None:

@@ -14,6 +14,7 @@ from sentinel.clock import rfc3339
 from sentinel.commands import inputs
 from sentinel.commands.inputs import Wishes
 from sentinel.commands.output import ConfigOption, Output, OutputOption, print_trouble, safe
+from sentinel.detect.lane import Purpose
 from sentinel.model import Finding
 from sentinel.scenarios import Replay, finding_row
 
@@ -46,7 +47,7 @@ def command(  # noqa: PLR0913  (one argument an option)
     wishes = Wishes(paths, config, rules, inventory, log_format, logsource, timezone, year)
     gathered = inputs.gather(wishes)
     begun = time.monotonic()
-    engine = gathered.book.engine([], os.urandom(32), is_kept=False)
+    engine = gathered.book.engine([], os.urandom(32), Purpose(keeps_state=False))
     run = Replay(engine, gathered.logs, lambda said: print_note(said, output))
     shown = {log.name: log.shown for log in gathered.logs}
     write = sys.stdout.write

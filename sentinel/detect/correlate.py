@@ -96,6 +96,12 @@ class Tally:
             values.append(value)
         return values
 
+    def peek(self, event: Event) -> list[str] | None:
+        """As `group_values`, without counting."""
+        values = [single(get(event.fields)) for _, get in self._group_by]
+        known = [value for value in values if value is not None]
+        return known if len(known) == len(values) else None
+
     def counted(self, event: Event) -> int | None:
         """The keyed hash of what is counted: 0 for events, None where the field is missing."""
         if not self.distinct:

@@ -16,7 +16,7 @@ from sentinel.clock import MINUTE, Micros
 from sentinel.detect import access, findings
 from sentinel.detect.correlate import SEPARATOR, Episode, Fired, Tally
 from sentinel.detect.fields import Getter, getter, single
-from sentinel.detect.lane import Lane, Match, SourceView
+from sentinel.detect.lane import WATCH, Lane, Match, Purpose, SourceView
 from sentinel.detect.rules import Correlation, RuleSet
 from sentinel.detect.windows import STRIDE, where
 from sentinel.model import Block, Event, Finding
@@ -62,10 +62,7 @@ class Streams:
 
 
 class Engine:
-    """Every lane and every tally. `key` makes the keyed hashes; it must be the same as long as saved state is used.
-    Without `is_kept` nothing is written down for `sentinel.detect.state`, as in replay. `accesses_are_given`: records
-    hold their `access.*` fields themselves, as in the tests of rules.
-    """
+    """Every lane and every tally. `key` makes the keyed hashes; it must be the same as long as saved state is used."""
 
     def __init__(
         self,
@@ -75,12 +72,11 @@ class Engine:
         *,
         key: bytes,
         identity: Callable[[str], str] = str,
-        is_kept: bool = True,
-        accesses_are_given: bool = False,
+        purpose: Purpose = WATCH,
     ) -> None:
+        self._purpose = purpose
+        self._is_kept = purpose.keeps_state
         self.rules = rules
-        self._accesses_are_given = accesses_are_given
-        self._is_kept = is_kept
         self._blake = partial(hashlib.blake2b, key=key, digest_size=8)
         self._hashes: dict[str, int] = {}
         self._entries = tuple(entries)
@@ -101,12 +97,7 @@ class Engine:
         """From now on blocks of this source can be judged."""
         rules = self.rules
         self.lanes[view.name] = Lane(
-            view,
-            rules.detections,
-            rules.correlations,
-            self._entries,
-            self._identity,
-            are_given=self._accesses_are_given,
+            view, rules.detections, rules.correlations, self._entries, self._identity, self._purpose
         )
 
     def hash_text(self, value: str) -> int:

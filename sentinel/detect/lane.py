@@ -13,7 +13,7 @@ from sentinel.detect import access, route, witness
 from sentinel.detect.match import items, need, test
 from sentinel.detect.predicates import Test
 from sentinel.detect.rules import PERSONAL_DATA, Correlation, Detection
-from sentinel.detect.scan import Key, Scanner, Share
+from sentinel.detect.scan import Key, Scanner, Share, records
 from sentinel.formats.base import Format
 from sentinel.model import Block, Event, LogSource
 
@@ -36,6 +36,21 @@ class Counts:
     accesses: dict[str, int] = field(default_factory=dict)
     actorless: int = 0
     errors: dict[str, int] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, slots=True)
+class Purpose:
+    """What an engine is for. `keeps_state`: what it counts is going to be saved. `accesses_are_given`: records hold
+    their `access.*` fields themselves, as in the tests of rules. `shows_all`: events get every field of their record,
+    not only those that rules ask for.
+    """
+
+    keeps_state: bool = True
+    accesses_are_given: bool = False
+    shows_all: bool = False
+
+
+WATCH = Purpose()
 
 
 @dataclass(frozen=True, slots=True)
@@ -74,11 +89,10 @@ class Lane:
         correlations: Sequence[Correlation],
         entries: Sequence[access.Entry],
         identity: Callable[[str], str] = str,
-        *,
-        are_given: bool = False,
+        purpose: Purpose = WATCH,
     ) -> None:
         self.view = view
-        self._are_given = are_given
+        self._are_given = purpose.accesses_are_given
         self.counts = Counts()
         self.last_event: Micros | None = None
         self._tests: dict[int, Test] = {}
@@ -91,11 +105,14 @@ class Lane:
         self._personal = tuple(number for number in routed if detections[number].logsource.category == PERSONAL_DATA)
         for number in routed:
             self._compile(number, detections[number])
-        used = _used([detections[number] for number in routed], correlations, self._entries)
+        used = None
+        if not purpose.shows_all:
+            used = _used([detections[number] for number in routed], correlations, self._entries)
         self._parse = view.format.parser(used)
         self._parse_time = view.format.parser(frozenset())
         self._scanner = Scanner(view.format, self._choices(detections))
         self._plans: dict[Key, _Plan] = {}
+        self._everything = _Plan(tuple(range(len(self._entries))), tuple(self._plain))
         self.shares: list[Share] = []
         self._last_time: dict[int, Micros] = {}
 
@@ -116,6 +133,11 @@ class Lane:
             derived = {} if self._are_given else {witness.DERIVED: witness.AnyOf(())}
         return found + [witness.choice(need(detections[number].condition), log, derived) for number in self._plain]
 
+    def target_names(self, detections: Sequence[Detection]) -> list[str]:
+        """What each of `shares` is about: inventory entries by system and action, then rules by name."""
+        entries = [f"inventory: {entry.system.name}, {entry.entry.action}" for entry in self._entries]
+        return entries + [detections[number].about.key for number in self._plain]
+
     # --- running -------------------------------------------------------------------------------------------
 
     def matches(self, block: Block) -> Iterator[Match]:
@@ -131,11 +153,23 @@ class Lane:
             counts.candidates += 1
             plan = self._plans.get(key) or self._plan(key)
             match = self._try(block, start, end - 1 if data[end - 1] == 13 else end, plan)
-            if match is not None:
+            if match is not None and match.rules:
                 yield match
         counts.bytes += len(data)
         counts.lines += len(block.starts) if block.starts is not None else data.count(b"\n")
         self._note_last(block)
+
+    def records(self, block: Block) -> Iterator[tuple[int, int]]:
+        """Start and end of every record of the block, without its newline; empty lines are no records."""
+        data = block.data
+        for start, end in records(data, block.starts):
+            if end > start:
+                yield start, end - 1 if data[end - 1] == 13 else end
+
+    def judge_alone(self, block: Block, start: int, end: int) -> Match | None:
+        """The record tried on everything that is routed here, scanned for or not; None where judging it failed."""
+        self.counts.candidates += 1
+        return self._try(block, start, end, self._everything)
 
     def _plan(self, key: Key) -> _Plan:
         targets = self._scanner.targets(key)
@@ -162,7 +196,7 @@ class Lane:
             return None
         if matched and self._filters:
             matched = tuple(number for number in matched if self._stands(number, event))
-        return Match(event, held, matched) if matched else None
+        return Match(event, held, matched)
 
     def _stands(self, number: int, event: Event) -> bool:
         stands = self._filters.get(number)

@@ -16,7 +16,7 @@ from typing import Any
 from sentinel.clock import DAY, Micros, rfc3339
 from sentinel.detect.additions import RuleTest, Series
 from sentinel.detect.engine import Engine
-from sentinel.detect.lane import SourceView
+from sentinel.detect.lane import Purpose, SourceView
 from sentinel.detect.rules import About, Correlation, Detection, RuleSet
 from sentinel.formats.base import Format
 from sentinel.model import Block, Finding, LogSource, Position
@@ -26,6 +26,7 @@ BEGIN: Micros = 20_454 * DAY
 
 _PLACE = re.compile(r"\{i(?::0?(\d+))?\}|\{rand:(\d+):(\d+)\}")
 TIME = "@timestamp"
+PURPOSE = Purpose(keeps_state=False, accesses_are_given=True)
 
 
 @dataclass(frozen=True, slots=True)
@@ -68,7 +69,7 @@ def _open(rule: Detection) -> Detection:
 
 def _findings(rules: RuleSet, case: RuleTest, log: Format) -> list[Finding]:
     view = SourceView("test", log, LogSource())
-    engine = Engine(rules, (), [view], key=b"test", is_kept=False, accesses_are_given=True)
+    engine = Engine(rules, (), [view], key=b"test", purpose=PURPOSE)
     records = sorted(_records(case), key=lambda each: each[0])
     data = b"".join(record for _, record in records)
     position = Position(source="test", stream=1, state="")

@@ -94,7 +94,7 @@ class Scanner:
         if marked:
             plain |= self._decoded(data, marked, found)
         if self._always:
-            for place in _records(data, starts):
+            for place in records(data, starts):
                 plain.setdefault(place, [])
         for place in sorted(plain):
             ids = plain[place]
@@ -109,7 +109,7 @@ class Scanner:
         """The marked records as they look decoded, all scanned in one call."""
         text = self._log.decode(b"".join(data[start:end].replace(b"\n", b" ") + b"\n" for start, end in marked))
         again = _grouped(self._scan(text), text)
-        lines = {place: number for number, place in enumerate(_records(text, None))}
+        lines = {place: number for number, place in enumerate(records(text, None))}
         more = {marked[lines[place]]: ids for place, ids in again.items()}
         hits = {
             place: [each for each in {*found[place], *more.get(place, ())} if each < self._signs] for place in marked
@@ -163,7 +163,7 @@ def _grouped(hits: list[int], data: bytes) -> dict[tuple[int, int], list[int]]:
 def _grouped_by(hits: list[int], data: bytes, starts: Sequence[int]) -> dict[tuple[int, int], list[int]]:
     """Hits by the record they are in, where records may have several lines."""
     groups: dict[tuple[int, int], list[int]] = {}
-    places = _records(data, starts)
+    places = records(data, starts)
     place = next(places, (0, 0))
     for each in hits:
         while place[1] < each >> _SHIFT:
@@ -174,7 +174,7 @@ def _grouped_by(hits: list[int], data: bytes, starts: Sequence[int]) -> dict[tup
     return groups
 
 
-def _records(data: bytes, starts: Sequence[int] | None) -> Iterator[tuple[int, int]]:
+def records(data: bytes, starts: Sequence[int] | None) -> Iterator[tuple[int, int]]:
     """Start and end (without newline) of every record."""
     if starts is not None:
         for place, start in enumerate(starts):

@@ -1,0 +1,126 @@
+"""`sentinel explain`: why a rule did or did not fire, record by record."""
+
+from __future__ import annotations
+
+import os
+from typing import Annotated, Any
+
+import typer
+
+from sentinel.commands import inputs
+from sentinel.commands.inputs import Wishes
+from sentinel.commands.output import (
+    CommandError,
+    ConfigOption,
+    Output,
+    OutputOption,
+    RawOption,
+    console,
+    print_json_line,
+    print_trouble,
+    safe,
+)
+from sentinel.detect.explain import Explainer
+from sentinel.detect.lane import Purpose
+from sentinel.problems import did_you_mean
+from sentinel.scenarios import Replay
+
+EXAMPLES = (
+    "sentinel explain --rule bulk_access /var/log/nginx/portal.log",
+    "tail -n 1 portal.log | sentinel explain --rule personal_data_accessed --output json -",
+)
+
+RuleOption = Annotated[
+    list[str] | None, typer.Option("--rule", "-r", metavar="R", help="Name or id; else every rule.", show_default=False)
+]
+MatchesOption = Annotated[bool, typer.Option("--matches", help="Only records that one of the rules matches.")]
+
+
+def command(  # noqa: PLR0913  (one argument an option)
+    paths: inputs.Files,
+    rule: RuleOption = None,
+    matches: MatchesOption = False,
+    rules: inputs.RulesOption = None,
+    inventory: inputs.InventoryOption = None,
+    log_format: inputs.FormatOption = None,
+    logsource: inputs.LogSourceOption = None,
+    timezone: inputs.TimezoneOption = None,
+    year: inputs.YearOption = None,
+    config: ConfigOption = None,
+    output: OutputOption = Output.TEXT,
+    raw: RawOption = False,
+) -> None:
+    """For each record: how it was parsed, where it was routed, which selections held and why, where the window stood.
+
+    The options are those of replay. It shows the values of the file it is given and opens no state.
+    """
+    gathered = inputs.gather(Wishes(paths, config, rules, inventory, log_format, logsource, timezone, year))
+    engine = gathered.book.engine([], os.urandom(32), Purpose(keeps_state=False, shows_all=True))
+    _check_names(rule or [], engine.rules)
+    run = Replay(engine, gathered.logs)
+    explainer = Explainer(engine, rule or [])
+    for log in gathered.logs:
+        for block in run.blocks(log):
+            for record in explainer.records(block):
+                if not matches or any(each["matched"] for each in record["rules"]):
+                    _print(record, output, raw=raw)
+    for trouble in run.troubles:
+        print_trouble(f"'{trouble.path}' could not be read to its end: {trouble.reason}")
+    if run.troubles or gathered.has_errors:
+        raise typer.Exit(1)
+
+
+def _check_names(names: list[str], rules: Any) -> None:
+    abouts = [rule.about for rule in (*rules.detections, *rules.correlations)]
+    known = {name for about in abouts for name in (about.key, about.id) if name}
+    for name in names:
+        if name not in known:
+            raise CommandError(f"there is no rule '{name}'", did_you_mean(name, known))
+
+
+def _print(record: dict[str, Any], output: Output, *, raw: bool) -> None:
+    if output is Output.JSON:
+        print_json_line(record)
+        return
+    terminal = console()
+
+    def say(text: str, style: str = "") -> None:
+        terminal.print(safe(text, raw=raw), style=style)
+
+    source = " ".join(f"{name}={value}" for name, value in record["logsource"].items()) or "unknown"
+    say(
+        f"at {record['offset']}  {record['time']}  format {record['format'] or 'none: no format could read it'}", "bold"
+    )
+    say(f"  log source  {source}")
+    say("  fields      " + "  ".join(f"{name}={value}" for name, value in record["fields"].items()))
+    access = record["access"]
+    if access is None:
+        say("  access      none: no inventory entry holds")
+    else:
+        say("  access      " + "  ".join(f"{name}={value}" for name, value in access.items()))
+    for rule in record["rules"]:
+        _print_rule(rule, say)
+
+
+def _print_rule(rule: dict[str, Any], say: Any) -> None:
+    verdict = "fired" if rule["fired"] else "matched" if rule["matched"] else "no match"
+    why = (
+        f" ({rule['suppressed_by']})"
+        if rule["suppressed_by"]
+        else ""
+        if rule["routed"]
+        else " (not for this log source)"
+    )
+    say(f"  {rule['rule']}: {verdict}{why}", "green" if rule["matched"] else "dim")
+    for name, selection in rule["selections"].items():
+        say(f"    {'+' if selection['matched'] else '-'} {name}")
+        for item in selection["because"]:
+            wanted = ", ".join(map(str, item["wanted"]))
+            found = item["field"] if "field" in item else item.get("value", "")
+            say(f"      {'+' if item['matched'] else '-'} {item['item']}: wanted {wanted}; found {found}")
+    for each in rule["filters"]:
+        say(f"    filter {each['filter']}: {'excepts it' if each['excepts'] else 'does not except it'}")
+    window = rule["window"]
+    if window is not None:
+        group = " ".join(f"{name}={value}" for name, value in window["group"].items())
+        say(f"    window {window['spans']}: {window['value']} of {window['threshold']}  {group}")

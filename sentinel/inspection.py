@@ -1,0 +1,56 @@
+"""What can be said of a configuration and its rules together before they are used: the problems only the whole shows.
+
+Used by `check`, and by the daemon when it starts and reloads, so that both say the same.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from pathlib import Path
+
+from sentinel import config, reading, rulebook
+from sentinel.config import Config
+from sentinel.detect import route
+from sentinel.detect.rules import PERSONAL_DATA, About
+from sentinel.formats.base import FormatError
+from sentinel.problems import Problem, Span, by_severity
+from sentinel.rulebook import Rulebook
+
+
+def inspect(path: Path) -> tuple[Config | None, Rulebook | None, list[Problem]]:
+    """The configuration and its rules as far as they could be read, and every problem, errors first."""
+    loaded, problems = config.load(path)
+    if loaded is None:
+        return None, None, problems
+    book, more = rulebook.read(loaded.rule_files(), loaded.inventory)
+    problems = [*problems, *more, *_formats(loaded), *_unrouted(loaded, book)]
+    return loaded, book, sorted(problems, key=by_severity)
+
+
+def _formats(loaded: Config) -> Iterator[Problem]:
+    for number, source in enumerate(loaded.sources):
+        try:
+            reading.views([source])
+        except FormatError as error:
+            yield Problem(loaded.document.span(("sources", number, "format")), "C003", error.message, error.hint)
+
+
+def _unrouted(loaded: Config, book: Rulebook) -> Iterator[Problem]:
+    """Rules that no source is for: they would never fire and nobody would know."""
+    sources = [source.logsource for source in loaded.sources]
+    for rule in book.rules.detections:
+        if any(route.fits(rule.logsource, source) for source in sources):
+            continue
+        yield _never(rule.about, "no source has the log source that this rule is for")
+    has_access = any(route.fits(entry.logsource, source) for entry in book.entries for source in sources)
+    if has_access:
+        return
+    for rule in book.rules.detections:
+        if rule.logsource.category == PERSONAL_DATA:
+            yield _never(rule.about, "no inventory entry says what an access to personal data is")
+            return
+
+
+def _never(about: About, message: str) -> Problem:
+    hint = "give a source that 'logsource:', or leave the rule out; 'sentinel explain' shows how records are routed"
+    return Problem(Span(about.file), "R045", f"'{about.key}' can never fire: {message}", hint, "warning")

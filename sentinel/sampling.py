@@ -1,0 +1,69 @@
+"""What a sample of a log says about the rules for it: how many records each makes us parse, and who is missing."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from sentinel.detect.engine import Engine
+from sentinel.detect.lane import Lane
+from sentinel.scenarios import Log, Replay
+
+BUDGET = 0.05
+"""The share of a log's records that one rule should make us parse at most, unless they are accesses."""
+
+MOST_BYTES = 16 * 1024 * 1024
+
+
+@dataclass(frozen=True, slots=True)
+class Cost:
+    """One rule or inventory entry on one log. `share` is of all records; without a witness it is 1."""
+
+    name: str
+    share: float
+    has_witness: bool
+
+    @property
+    def is_within_budget(self) -> bool:
+        """It makes us parse no more records than a rule should."""
+        return self.share <= BUDGET
+
+
+@dataclass(frozen=True, slots=True)
+class Sample:
+    """One log: what was read of it and what the rules cost there. `actorless` is a share of the accesses."""
+
+    log: Log
+    records: int
+    unparsed: int
+    accesses: int
+    actorless: float
+    costs: tuple[Cost, ...]
+
+
+def sample(engine: Engine, log: Log) -> Sample:
+    """Read the first 16 MiB of a log through the engine."""
+    run = Replay(engine, [log])
+    read = 0
+    for block in run.blocks(log):
+        for match in engine.matches(block):
+            engine.correlate(match, None)
+        read += len(block.data)
+        if read >= MOST_BYTES:
+            break
+    lane = engine.lanes.get(log.name)
+    if lane is None:
+        return Sample(log, 0, 0, 0, 0.0, ())
+    counts = lane.counts
+    accesses = sum(counts.accesses.values())
+    actorless = counts.actorless / accesses if accesses else 0.0
+    return Sample(log, counts.lines, counts.unparsed, accesses, actorless, tuple(_costs(lane, engine)))
+
+
+def _costs(lane: Lane, engine: Engine) -> Sequence[Cost]:
+    names = lane.target_names(engine.rules.detections)
+    found = [
+        Cost(name, share.hits / share.records if share.records else 0.0, share.has_witness)
+        for name, share in zip(names, lane.shares, strict=True)
+    ]
+    return sorted(found, key=lambda cost: (-cost.share, cost.name))
