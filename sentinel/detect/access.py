@@ -125,17 +125,24 @@ def _match(node: Node, capturing: list[Item]) -> Capture:
 
 
 def _capture(item: Item) -> Capture:
-    search = compiled(str(_pattern(item)), _flags(item)).search
-    get = getter(str(item.field))
+    regex = compiled(str(_pattern(item)), _flags(item))
+    search, names = regex.search, regex.groups
+    field = str(item.field)
+    get = getter(field)
 
     def capture(event: Event) -> Groups | None:
-        value = get(event.fields)
-        for each in (value,) if type(value) is str else members(value):
-            words = text(each)
-            found = search(words) if words is not None else None
-            if found is not None:
-                return {name: group for name, group in found.groupdict().items() if group is not None}
-        return None
+        value = event.fields.get(field)
+        if type(value) is not str:
+            value = next(
+                (words for each in members(get(event.fields)) if (words := text(each)) and search(words)), None
+            )
+        found = search(value) if value is not None else None
+        if found is None:
+            return None
+        if len(names) == 1:
+            only = found.group(names[0])
+            return {} if only is None else {names[0]: only}
+        return {name: group for name in names if (group := found.group(name)) is not None}
 
     return capture
 
@@ -147,51 +154,86 @@ def _optional(capture: Capture) -> Capture:
 # --- the access --------------------------------------------------------------------------------------------
 
 
+MOST_NAMES = 65536
+"""Actors whose canonical name is remembered."""
+
+Apply = Callable[[dict[str, Any], Groups], None]
+"""Gives a record's fields the access fields of an entry that holds."""
+
+
 class AccessMap:
     """The entries for one source. `mark` gives an event its access fields."""
 
     def __init__(self, entries: tuple[Entry, ...], identity: Callable[[str], str]) -> None:
-        self._identity = identity
-        self._actors = [_actor(entry.entry) for entry in entries]
         self._entries = entries
+        self._apply = [_applier(entry, identity) for entry in entries]
 
     def mark(self, event: Event, numbers: tuple[int, ...]) -> tuple[Entry, ...]:
         """Try these entries on the event; those that hold, after the event got their fields."""
-        held: list[Entry] = []
+        held: tuple[Entry, ...] = ()
         for number in numbers:
             entry = self._entries[number]
             if held and any(entry.system is other.system for other in held):
                 continue
             groups = entry.match(event)
-            if groups is not None:
-                self._set(event, number, groups, first=not held)
-                held.append(entry)
-        return tuple(held)
+            if groups is None:
+                continue
+            if held:
+                values: dict[str, Any] = {}
+                self._apply[number](_Overlay(values, event.fields), groups)
+                _join(event.fields, values)
+            else:
+                self._apply[number](event.fields, groups)
+            held = (*held, entry)
+        return held
 
-    def _set(self, event: Event, number: int, groups: Groups, *, first: bool) -> None:
-        entry = self._entries[number]
-        values: dict[str, Any] = {SYSTEM: entry.system.name, ACTION: entry.entry.action}
-        for name, get in entry.sources:
-            value = single(get(event.fields))
+
+class _Overlay(dict[str, Any]):
+    """Reads what is beneath, writes on top: the fields of a second access before they are joined to the first's."""
+
+    def __init__(self, top: dict[str, Any], beneath: Mapping[str, Any]) -> None:
+        super().__init__(beneath)
+        self._top = top
+
+    def __setitem__(self, name: str, value: Any) -> None:
+        self._top[name] = value
+        super().__setitem__(name, value)
+
+
+def _applier(entry: Entry, identity: Callable[[str], str]) -> Apply:
+    system, action, data = entry.system.name, entry.entry.action, list(entry.entry.data)
+    actor_of, normalise = _actor(entry.entry)
+    canonical: dict[str, str] = {}
+    sources = entry.sources
+
+    def apply(fields: dict[str, Any], groups: Groups) -> None:
+        fields[SYSTEM] = system
+        fields[ACTION] = action
+        fields[DATA] = data
+        actor = None
+        for name, get in sources:
+            value = single(get(fields))
             if value:
-                values["access." + name] = value
+                fields["access." + name] = value
         for name, group in groups.items():
-            values["access." + name if name in SETTABLE else name] = group
-        actor = values.get(ACTOR) or self._actor_of(event, number)
+            if name == "actor":
+                actor = group
+            else:
+                fields["access." + name if name in SETTABLE else name] = group
+        if not actor and actor_of is not None:
+            actor = single(actor_of(fields))
         if actor:
-            values[ACTOR] = self._identity(self._actors[number][1](actor))
+            known = canonical.get(actor)
+            if known is None:
+                if len(canonical) >= MOST_NAMES:
+                    canonical.clear()
+                known = canonical[actor] = identity(normalise(actor))
+            fields[ACTOR] = known
         for name in (RECORDS, BYTES):
-            if name in values:
-                values[name] = to_number(values[name])
-        if first:
-            event.fields[DATA] = list(entry.entry.data)
-            event.fields |= values
-        else:
-            _join(event.fields, values, entry.entry.data)
+            if name in fields:
+                fields[name] = to_number(str(fields[name]))
 
-    def _actor_of(self, event: Event, number: int) -> str | None:
-        get = self._actors[number][0]
-        return single(get(event.fields)) if get is not None else None
+    return apply
 
 
 def _actor(entry: AccessEntry) -> tuple[Getter | None, Callable[[str], str]]:
@@ -201,12 +243,12 @@ def _actor(entry: AccessEntry) -> tuple[Getter | None, Callable[[str], str]]:
     return getter(entry.actor.field), partial(normalised, steps=steps) if steps else str
 
 
-def _join(fields: dict[str, Any], values: Mapping[str, Any], data: tuple[str, ...]) -> None:
+def _join(fields: dict[str, Any], values: Mapping[str, Any]) -> None:
     """A second system in one event: its values stand beside the first one's."""
-    fields[DATA] = list(dict.fromkeys([*fields[DATA], *data]))
     for name, value in values.items():
         had = fields.get(name)
         if had is None:
             fields[name] = value
-        elif had != value and value not in (had if isinstance(had, list) else ()):
-            fields[name] = [*(had if isinstance(had, list) else [had]), value]
+        elif had != value:
+            both = [*(had if isinstance(had, list) else [had]), *(value if isinstance(value, list) else [value])]
+            fields[name] = list(dict.fromkeys(both))

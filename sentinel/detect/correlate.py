@@ -14,7 +14,7 @@ from dataclasses import dataclass, field
 from sentinel.clock import Micros
 from sentinel.detect.fields import Getter, getter, single
 from sentinel.detect.rules import Correlation
-from sentinel.detect.windows import STRIDE, Window
+from sentinel.detect.windows import PRUNED_FROM, STRIDE, Window
 from sentinel.model import Event
 
 Entry = tuple[int, int, int, int, int]
@@ -69,10 +69,10 @@ class Tally:
         self.groups: dict[int, Group] = {}
         self.evicted = 0
         self.missing: dict[str, int] = {}
-        self.changed: set[int] = set()
         self._hash = hash_text
         self._group_by: list[tuple[str, Getter]] = [(name, getter(name)) for name in rule.group_by]
         self._fields: list[Getter] = [getter(name) for name in rule.fields]
+        self._only = rule.fields[0] if len(rule.fields) == 1 else None
         self._span = rule.timespan
         self._quiet = rule.quiet
         self._threshold = rule.threshold
@@ -85,47 +85,46 @@ class Tally:
         """How much older than the newest an event may be."""
         return self._late
 
-    def group_values(self, event: Event) -> list[str] | None:
-        """The event's group, in clear; None, and counted, where a field of it is missing."""
-        values = []
-        for name, get in self._group_by:
-            value = single(get(event.fields))
-            if value is None:
-                self.missing[name] = self.missing.get(name, 0) + 1
-                return None
-            values.append(value)
-        return values
+    def note_missing(self, event: Event) -> None:
+        """The event has no group here: it is dropped, and the first field it lacks is counted."""
+        name = next(name for name, get in self._group_by if single(get(event.fields)) is None)
+        self.missing[name] = self.missing.get(name, 0) + 1
 
     def peek(self, event: Event) -> list[str] | None:
-        """As `group_values`, without counting."""
+        """The event's group in clear; None where a field of it is missing."""
         values = [single(get(event.fields)) for _, get in self._group_by]
         known = [value for value in values if value is not None]
         return known if len(known) == len(values) else None
 
     def counted(self, event: Event) -> int | None:
-        """The keyed hash of what is counted: 0 for events, None where the field is missing."""
-        if not self.distinct:
-            return 0
+        """The keyed hash of the counted value (of a tuple for several fields); None where one is missing."""
+        only = self._only
+        if only is not None:
+            value = event.fields.get(only)
+            if type(value) is str:
+                return self._hash(value)
         values = [single(get(event.fields)) for get in self._fields]
         known = [value for value in values if value is not None]
         return self._hash(SEPARATOR.join(known)) if len(known) == len(values) else None
 
-    def insert(self, key: int, entry: Entry, keep_from: Micros) -> tuple[Group, Fired | None]:
-        """Count one event; what fired, if an episode begins with it. `keep_from`: older entries may be dropped."""
+    def insert(self, key: int, entry: Entry, floor: Micros) -> tuple[Group, Fired | None]:
+        """Count one event; what fired, if an episode begins with it. No event older than `floor` is still to come in
+        time from any source, but for the rule's lateness.
+        """
         group = self.groups.get(key)
         if group is None:
             if len(self.groups) >= self._most:
                 self._evict()
             group = self.groups[key] = Group(distinct=self.distinct)
-        self.changed.add(key)
         window = group.window
-        if window.add(entry, self._span):
-            size = window.size
+        size = window.add(entry, self._span)
+        if size:
             fired = self._held(group, entry[0], size, entry[2]) if size >= self._threshold else None
-            window.forget(min(keep_from, entry[0] - self._late) - self._span)
+            if window.head > PRUNED_FROM:
+                window.forget(min(floor, entry[0]) - self._late - self._span)
             return group, fired
-        for end, size in window.insert(entry, self._span, self._threshold):
-            fired = self._held(group, end, size, entry[2])
+        for end, reached in window.insert(entry, self._span, self._threshold):
+            fired = self._held(group, end, reached, entry[2])
             if fired is not None:
                 return group, fired
         return group, None
@@ -154,7 +153,6 @@ class Tally:
         ranked = sorted(self.groups.items(), key=lambda pair: (_heat(pair[1], self._threshold), _last(pair[1])))
         for key, _ in ranked[: max(1, len(ranked) // 10)]:
             del self.groups[key]
-            self.changed.add(key)
             self.evicted += 1
 
 

@@ -14,7 +14,7 @@ from zlib import crc32
 
 from sentinel.clock import MINUTE, Micros
 from sentinel.detect import access, findings
-from sentinel.detect.correlate import SEPARATOR, Episode, Fired, Tally
+from sentinel.detect.correlate import SEPARATOR, Entry, Episode, Fired, Tally
 from sentinel.detect.fields import Getter, getter, single
 from sentinel.detect.lane import WATCH, Lane, Match, Purpose, SourceView
 from sentinel.detect.rules import Correlation, RuleSet
@@ -61,6 +61,32 @@ class Streams:
         return self.known.get(number, ("", number & 0xFFFFFFFF, ""))
 
 
+Grouping = tuple[tuple[str, Getter], ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Step:
+    """One tally that an event is counted in, on account of the rule with that number."""
+
+    index: int
+    tally: Tally
+    number: int
+    grouping: int
+
+
+@dataclass(frozen=True, slots=True)
+class Course:
+    """What becomes of events that match certain rules, found out once: findings by themselves, then tallies.
+
+    Groups that several tallies have in common are looked up once for all of them.
+    """
+
+    detected: tuple[int, ...]
+    groupings: tuple[Grouping, ...]
+    counted: tuple[Step, ...]
+    subjects: tuple[Getter, ...]
+
+
 class Engine:
     """Every lane and every tally. `key` makes the keyed hashes; it must be the same as long as saved state is used."""
 
@@ -86,7 +112,7 @@ class Engine:
             self.open_lane(view)
         self.tallies = [Tally(each, self.hash_text) for each in (*rules.correlations, *_quieted(rules))]
         self._feeds = _feeds(rules, self.tallies)
-        self._subjects = [_subject_getters(rule.about.additions.data.subject) for rule in rules.detections]
+        self._courses: dict[tuple[int, ...], Course] = {}
         self.high: dict[str, Micros] = {}
         self.streams = Streams()
         self.ordinals = findings.Ordinals()
@@ -125,39 +151,86 @@ class Engine:
     def correlate(self, match: Match, now: Micros | None) -> list[Finding]:
         """Count one match: the findings it is, completes or begins."""
         event = match.event
-        source = event.block.source
-        high = self._watermark(event, source, now)
-        subject = self._subject(event, match.rules)
-        found: list[Finding] = []
-        fed: set[int] = set()
-        for number in match.rules:
-            rule = self.rules.detections[number]
-            feeds = self._feeds[number]
-            if not feeds and rule.about.key not in self.rules.silent:
-                found.append(self._detected(number, event, subject))
-            for index in feeds:
-                if index not in fed:
-                    fed.add(index)
-                    found += self._count(index, event, subject, high, number)
-            if feeds and rule.about.key not in self.rules.silent and not rule.about.additions.suppress.duration:
-                found.append(self._detected(number, event, subject))
+        block = event.block
+        high = self._watermark(event, block.source, now)
+        course = self._courses.get(match.rules)
+        if course is None:
+            course = self._courses[match.rules] = self._course(match.rules)
+        subject = self._subject(event, course)
+        found = [self._detected(number, event, subject) for number in course.detected]
+        if course.counted:
+            stream = self.streams.number(block.source, block.stream)
+            place = where(block.offset + event.start, event.end - event.start)
+            groups = [self._group(event, names) for names in course.groupings]
+            floor = high if len(self.high) == 1 else min(self.high.values())
+            for step in course.counted:
+                values, key = groups[step.grouping]
+                if values is None:
+                    step.tally.note_missing(event)
+                    continue
+                value = step.tally.counted(event) if step.tally.distinct else 0
+                if value is not None:
+                    entry = (event.time, value, subject, place, stream)
+                    found += self._count(step, event, values, key, entry, (high, floor))
         return found
 
+    def _course(self, rules: tuple[int, ...]) -> Course:
+        """What becomes of an event that matches exactly these rules; an event counts once in a correlation."""
+        silent, detections = self.rules.silent, self.rules.detections
+        counted: dict[int, int] = {}
+        for number in rules:
+            for index in self._feeds[number]:
+                counted.setdefault(index, number)
+        groupings = list(dict.fromkeys(self.tallies[index].rule.group_by for index in counted))
+        return Course(
+            detected=tuple(
+                number
+                for number in rules
+                if detections[number].about.key not in silent
+                and not detections[number].about.additions.suppress.duration
+            ),
+            groupings=tuple(tuple((name, getter(name)) for name in names) for names in groupings),
+            counted=tuple(
+                Step(index, self.tallies[index], number, groupings.index(self.tallies[index].rule.group_by))
+                for index, number in counted.items()
+            ),
+            subjects=tuple(
+                getter(name) for number in rules if (name := detections[number].about.additions.data.subject)
+            ),
+        )
+
+    def _group(self, event: Event, names: Grouping) -> tuple[list[str] | None, int]:
+        """The event's group in clear and as a keyed hash; None where a field of it is missing."""
+        fields = event.fields
+        values = []
+        for name, get in names:
+            value = fields.get(name)
+            if type(value) is not str:
+                value = single(get(fields))
+                if value is None:
+                    return None, 0
+            values.append(value)
+        return values, self.hash_text(SEPARATOR.join(values))
+
     def _watermark(self, event: Event, source: str, now: Micros | None) -> Micros:
+        time = event.time
         high = self.high.get(source)
-        if high is None:
-            high = event.time if now is None else min(event.time, now + AHEAD)
-        if now is not None and event.time > now + AHEAD:
+        if now is not None and time > now + AHEAD:
             self.lanes[source].counts.future += 1
-        elif event.time >= high:
-            high = event.time
+            high = now + AHEAD if high is None else high
+        elif high is None or time > high:
+            high = time
+        else:
+            return high
         self.high[source] = high
         return high
 
-    def _subject(self, event: Event, rules: Sequence[int]) -> int:
+    def _subject(self, event: Event, course: Course) -> int:
         value = event.fields.get(access.SUBJECT)
+        if type(value) is str:
+            return self.hash_text(value)
         if value is None:
-            value = next((single(get(event.fields)) for number in rules for get in self._subjects[number]), None)
+            value = next((words for get in course.subjects if (words := single(get(event.fields)))), None)
         words = single(value)
         return self.hash_text(words) if words else 0
 
@@ -167,31 +240,27 @@ class Engine:
         self._note_ordinal()
         return findings.of_detection(rule, event, identity, subject)
 
-    def _count(self, index: int, event: Event, subject: int, high: Micros, number: int) -> list[Finding]:
-        tally = self.tallies[index]
-        if event.time < high - tally.late:
-            self.lanes[event.block.source].counts.late += 1
-            return []
-        values = tally.group_values(event)
-        value = tally.counted(event) if values is not None else None
-        if values is None or value is None:
-            return []
-        key = self.hash_text(SEPARATOR.join(values))
+    def _count(
+        self, step: Step, event: Event, values: list[str], key: int, entry: Entry, highs: tuple[Micros, Micros]
+    ) -> list[Finding]:
+        tally = step.tally
+        high, floor = highs
         block = event.block
-        place = where(block.offset + event.start, event.end - event.start)
-        entry = (event.time, value, subject, place, self.streams.number(block.source, block.stream))
-        group, fired = tally.insert(key, entry, self._keep_from(event.time, tally.late))
+        if event.time < high - tally.late:
+            self.lanes[block.source].counts.late += 1
+            return []
+        group, fired = tally.insert(key, entry, floor)
+        finding = None
+        if fired is not None:
+            finding = self._begun(tally, values, event, fired, step.number, entry[2])
+            group.episode = _episode(finding.id, block.source, event.digits, fired)
         if self._is_kept:
-            self._touched.add((index, key))
-        if fired is None:
-            if self._is_kept:
-                self.journal.inserted.append((index, key, entry, block.source, None, event.digits))
-            return self._escalated(tally, group.episode)
-        finding = self._begun(tally, values, event, fired, number, subject)
-        group.episode = _episode(finding.id, block.source, event.digits, fired)
-        if self._is_kept:
-            self.journal.inserted.append((index, key, entry, block.source, finding.id, event.digits))
-        return [finding]
+            identity = finding.id if finding is not None else None
+            self.journal.inserted.append((step.index, key, entry, block.source, identity, event.digits))
+            self._touched.add((step.index, key))
+        if finding is not None:
+            return [finding]
+        return self._escalated(tally, group.episode) if group.episode is not None else []
 
     def _begun(self, tally: Tally, values: list[str], event: Event, fired: Fired, number: int, subject: int) -> Finding:
         identity = findings.finding_id(tally.rule.about, event, self.ordinals)
@@ -204,14 +273,8 @@ class Engine:
         if self._is_kept:
             self.journal.ordinals.append(next(reversed(self.ordinals.seen)))
 
-    def _keep_from(self, time: Micros, late: Micros) -> Micros:
-        """Older entries fall into no window that an event in time could still reach."""
-        return min(time, *self.high.values()) - late if self.high else time - late
-
-    def _escalated(self, tally: Tally, episode: Episode | None) -> list[Finding]:
+    def _escalated(self, tally: Tally, episode: Episode) -> list[Finding]:
         """An update, when the episode has newly reached one of the multiples the rule names."""
-        if episode is None:
-            return []
         multiple = tally.multiple(episode)
         if multiple is None:
             return []
@@ -298,7 +361,3 @@ def _feeds(rules: RuleSet, tallies: Sequence[Tally]) -> list[tuple[int, ...]]:
         )
         for rule in rules.detections
     ]
-
-
-def _subject_getters(name: str | None) -> tuple[Getter, ...]:
-    return () if name is None else (getter(name),)

@@ -125,13 +125,18 @@ def _glob(parts: tuple[Any, ...]) -> TextTest:
     return lambda value: search(value) is not None
 
 
-def on_field(get: Getter, test: TextTest) -> Test:
+def on_field(name: str, test: TextTest) -> Test:
     """The text test on a field of the event."""
+    get = getter(name)
 
     def holds(event: Event) -> bool:
-        value = get(event.fields)
+        value = event.fields.get(name, MISSING)
         if type(value) is str:
             return test(value)
+        if type(value) is int:
+            return test(str(value))
+        if value is MISSING:
+            value = get(event.fields)
         return value is not MISSING and _any_text(value, test)
 
     return holds
@@ -159,7 +164,7 @@ def value_test(wanted: Wanted, field: str, zone: ZoneInfo) -> Test:
             return _numbers(get, wanted.operator, wanted.number)
         case Network():
             inside = _network_test(wanted.network)
-            return on_field(get, inside)
+            return on_field(field, inside)
         case FieldReference():
             return _reference(get, wanted)
         case TimePart():

@@ -136,7 +136,7 @@ def _group_test(field: str | None, group: Sequence[Alternatives], zone: ZoneInfo
         if rest:
             raise ValueRefused("R038", "this value needs a field", "keywords are text or regular expressions")
         return _keywords(text_test([_anywhere(each) for each in words]))
-    tests = [on_field(getter(field), text_test(words))] if words else []
+    tests = [on_field(field, text_test(words))] if words else []
     return any_tests(tests + [value_test(each, field, zone) for each in rest])
 
 

@@ -13,6 +13,8 @@ from collections.abc import Iterator
 from sentinel.clock import Micros
 
 STRIDE = 5
+PRUNED_FROM = 64 * STRIDE
+"""Below so many entries before the window nothing is dropped."""
 LENGTH_BITS = 24
 LONGEST = (1 << LENGTH_BITS) - 1
 
@@ -32,12 +34,14 @@ class Window:
         """What is counted in the window that ends at the last entry."""
         return len(self.counts) if self.counts is not None else (len(self.entries) - self.head) // STRIDE
 
-    def add(self, entry: tuple[int, int, int, int, int], span: Micros) -> bool:
-        """Append an entry that is not older than the last one; False, and nothing done, where it is older."""
+    def add(self, entry: tuple[int, int, int, int, int], span: Micros) -> int:
+        """Append an entry that is not older than the last one, and say what is counted in its window; 0, and nothing
+        done, where it is older.
+        """
         entries = self.entries
         time = entry[0]
         if entries and time < entries[-STRIDE]:
-            return False
+            return 0
         entries.extend(entry)
         head, counts, limit = self.head, self.counts, time - span
         if counts is None:
@@ -55,7 +59,7 @@ class Window:
                     del counts[value]
                 head += STRIDE
         self.head = head
-        return True
+        return len(counts) if counts is not None else (len(entries) - head) // STRIDE
 
     def insert(self, entry: tuple[int, int, int, int, int], span: Micros, threshold: int) -> list[tuple[Micros, int]]:
         """Insert an older entry; the ends of the windows it falls into that reach the threshold, with their counts."""
@@ -106,8 +110,8 @@ class Window:
         return self.entries[self._after(end - span) : self._after(end)]
 
     def forget(self, until: Micros) -> None:
-        """Drop entries up to that time that no window needs any more; cheap, and often nothing."""
-        if self.head * 2 < len(self.entries) or self.head < 64 * STRIDE:
+        """Drop entries up to that time that no window needs any more, when they are half of all: cheap on average."""
+        if self.head * 2 < len(self.entries):
             return
         cut = min(self._after(until), self.head)
         if cut:
