@@ -60,6 +60,11 @@ def _regular(path: str, *, follow: bool, troubles: dict[str, str] | None) -> Fou
     return None
 
 
+def look_at(path: str, *, follow: bool) -> Found | None:
+    """The regular file of this name, None where there is none."""
+    return _regular(path, follow=follow, troubles=None)
+
+
 def listing(folder: str) -> list[Found]:
     """The regular files of one folder; none where it cannot be listed. Links are not followed."""
     try:

@@ -12,12 +12,17 @@ import os
 from collections import deque
 from collections.abc import Iterable, Mapping
 
-from sentinel.clock import Micros
+from sentinel.clock import MINUTE, SECOND, Micros
 from sentinel.sources.base import Gap
-from sentinel.sources.folder import Found, folder_of, listing, log_of, may_be_copy, open_log
+from sentinel.sources.folder import Found, folder_of, listing, log_of, look_at, may_be_copy, open_log
 from sentinel.sources.identity import Inode, Place, begins_alike, inode_of
 from sentinel.sources.reunion import Reunited, copy_of
 from sentinel.sources.stream import Stream
+
+# How long a rotated file that no pattern names is still looked at: its writer may not have turned to the new one.
+LINGER: Micros = 10 * MINUTE
+# How long a finished file is left to its writer before a last line without newline is taken to be whole.
+QUIET: Micros = 5 * SECOND
 
 logger = logging.getLogger(__name__)
 
@@ -75,9 +80,15 @@ class Generations:
         self.open(stream, now)
         return stream
 
+    def begin_overlooked(self, found: Found, now: Micros) -> None:
+        """A generation that was rotated before it was seen, under a name that no pattern has."""
+        stream = self.begin(found, now)
+        stream.is_placed, stream.is_matched, stream.is_ended = False, False, True
+
     def resume(self, number: int, place: Place, match: Reunited, now: Micros) -> None:
         """A stored place in the file that was found for it. Raises OSError where the file cannot be opened now."""
         stream = self.enter(place, now, number)
+        stream.is_stored = True
         stream.at = match.found.path
         stream.inode = Inode(*match.found.key)
         stream.size = match.found.size
@@ -88,11 +99,18 @@ class Generations:
         if self._count_open() > self._open_files:
             stream.rest()
 
+    def lose(self, stream: Stream, now: Micros) -> None:
+        """The file of a stream at rest is gone."""
+        if stream.unread():
+            self.report(stream, "generation_lost", stream.offset, stream.size)
+        self.let_go(stream, now)
+
     def depart(self, stream: Stream) -> None:
         """The stream is over; its position is stored once more, as done, and may then be dropped."""
         stream.rest()
         stream.done, stream.behind = True, False
-        self.marks.append(stream)
+        if stream.is_stored or stream.offset:
+            self.marks.append(stream)
         self._troubles.pop(stream.at, None)
         if self.streams.pop(stream.number, None) is not None:
             self._logs[stream.log].remove(stream)
@@ -107,12 +125,12 @@ class Generations:
         """The file was cut or overwritten: what it holds now is a new generation; the old one may live in a copy."""
         fd, stream.fd = stream.fd, None
         if fd is not None:
-            new = self.enter(Place(path=stream.path, inode=inode_of(fd)), now)
-            new.is_placed, new.is_matched, new.is_ended = stream.is_placed, stream.is_matched, stream.is_ended
+            new = self.enter(Place(path=stream.at, inode=inode_of(fd)), now)
+            new.is_matched, new.is_ended = stream.is_matched, new.log != new.path
             new.attach(fd, new.inode, stream.at)
         stream.is_placed, stream.is_ended = False, True
         if not self._adopt(stream, now):
-            if stream.size > stream.offset:
+            if stream.unread():
                 self.report(stream, "truncated", stream.offset, stream.size)
             self.depart(stream)
 
@@ -120,7 +138,7 @@ class Generations:
 
     def open(self, stream: Stream, now: Micros) -> None:
         """Open what is at rest, if there is room. Where another file has its name by now, the next look tells."""
-        if self._count_open() >= self._open_files and not self._make_room():
+        if self._count_open() >= self._open_files and not self._make_room(stream):
             return
         try:
             fd = open_log(stream.at, follow=self.follow)
@@ -134,6 +152,10 @@ class Generations:
             os.close(fd)
             return
         self._troubles.pop(stream.at, None)
+        if not inode.may_be(stream.inode):
+            os.close(fd)
+            self._lose_to_another(stream, now)
+            return
         stream.behind = True
         stream.due = 0
         if inode.may_be(stream.inode) and stream.is_here(fd):
@@ -141,6 +163,14 @@ class Generations:
         else:
             stream.fd = fd
             self.replaced(stream, now)
+
+    def _lose_to_another(self, stream: Stream, now: Micros) -> None:
+        """The inode is another file's by now: a new one like any other, or a newer generation rotated since."""
+        self.lose(stream, now)
+        here = look_at(stream.at, follow=self.follow)
+        is_rotated = log_of(stream.at) == stream.log != stream.at
+        if here is not None and here.path not in self.found and is_rotated and not self.has_read(here, stream.log):
+            self.begin_overlooked(here, now)
 
     def refuse(self, stream: Stream, error: OSError) -> None:
         """The file cannot be opened or read now: it is tried again at every look and holds nothing else up."""
@@ -163,11 +193,18 @@ class Generations:
     def _count_open(self) -> int:
         return sum(stream.fd is not None for stream in self.streams.values())
 
-    def _make_room(self) -> bool:
-        idle = [each for each in self.streams.values() if each.fd is not None and each.is_idle()]
+    def _make_room(self, newcomer: Stream) -> bool:
+        is_open = [each for each in self.streams.values() if each.has_name()]
+        idle = [each for each in is_open if each.is_idle()]
         if idle:
-            min(idle, key=lambda each: each.quiet_since).rest(until_changed=True)
-        return bool(idle)
+            min(idle, key=lambda each: (each.unread() > 0, each.quiet_since)).rest(until_changed=True)
+            return True
+        # One that waits for an older generation must not keep that very generation from being opened.
+        waiting = [each for each in is_open if self.waits(each)]
+        if waiting and not self.waits(newcomer):
+            waiting[-1].rest()
+            return True
+        return False
 
     # --- copies --------------------------------------------------------------------------------------------
 
@@ -187,6 +224,10 @@ class Generations:
             self.begin(found, now)
         else:
             self._shadows[found.key] = (original.number, found)
+
+    def has_read(self, found: Found, log: str) -> bool:
+        """The file holds what was read of some stream of the log."""
+        return any(copy_of(each.place(), [found], follow=self.follow) for each in self._logs.get(log, []))
 
     def forget_copies(self, present: Mapping[tuple[int, int], Found]) -> None:
         """Copies that are gone are no longer known."""

@@ -36,6 +36,7 @@ class Stream:
     `behind` says that records may be waiting; `is_placed` that `path` still leads here; `is_matched` that some
     configured name does; `is_ended` that its writer has turned to another file. `rested` is the size and change time
     with which a file at rest was left, None where it was never open or has to be opened again.
+    `is_stored` says that some position of it was handed out.
     """
 
     def __init__(self, number: int, place: Place, log: str, now: Micros) -> None:
@@ -58,6 +59,7 @@ class Stream:
         self.due: Micros = 0
         self.quiet_since = now
         self.cut_records = 0
+        self.is_stored = False
         self.rested: tuple[int, int] | None = None
         self._looked = (-1, -1)
         self._searched = 0
@@ -109,8 +111,16 @@ class Stream:
         return max(0, self.size - self.offset)
 
     def is_idle(self) -> bool:
-        """Read to its end, under a name that finds it again: its descriptor can be spared."""
-        return not self.behind and self.is_matched and self.links > 0 and self._looked[0] == self.offset
+        """Has been read, and has no whole record left."""
+        return not self.behind and self._looked != (-1, -1)
+
+    def has_name(self) -> bool:
+        """Open, and not deleted: it could be opened again."""
+        return self.fd is not None and os.fstat(self.fd).st_nlink > 0
+
+    def was_opened(self) -> bool:
+        """Something but its inode's number is known of the file, and that number may be another file's by now."""
+        return self.is_stored or self.offset > 0 or self.inode.generation is not None or self.fd is not None
 
     def last_change(self) -> int:
         """When the file was last written, in nanoseconds; as far as known, where it is not open."""

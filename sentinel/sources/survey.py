@@ -12,9 +12,9 @@ from collections.abc import Iterable, Mapping
 
 from sentinel.clock import MINUTE, Micros
 from sentinel.sources.folder import Found, expand, folder_of, folders_of, listing, log_of
-from sentinel.sources.generations import Generations
+from sentinel.sources.generations import LINGER, QUIET, Generations
 from sentinel.sources.identity import Place
-from sentinel.sources.reunion import copy_of, reunite
+from sentinel.sources.reunion import reunite
 from sentinel.sources.stream import Stream
 
 PATIENCE = 10 * MINUTE
@@ -31,7 +31,7 @@ class Survey:
         self._patterns = tuple(patterns)
         self._missing: dict[int, Place] = {}
         self._missing_since: Micros = 0
-        self._lost: list[Stream] = []
+        self._last_seen: dict[str, tuple[tuple[int, int], int]] = {}
         self._troubles: dict[str, str] = {}
 
     def trouble(self) -> str:
@@ -44,6 +44,7 @@ class Survey:
     def restore(self, places: Mapping[int, Place], now: Micros) -> None:
         """Find the files of the stored places again, and say what is lost where they are gone."""
         self._missing, self._missing_since = dict(places), now
+        self._last_seen = {place.path: (place.inode.key, place.modified) for _, place in sorted(places.items())}
         found, _ = expand(self._patterns, follow=self._known.follow)
         folders = folders_of(self._patterns, (*found, *(place.path for place in places.values())))
         files = [each for folder in sorted(folders) for each in listing(folder)]
@@ -63,10 +64,12 @@ class Survey:
         self._troubles = troubles
         self.folders = folders_of(self._patterns, known.found)
         present = {each.key: each for each in known.found.values()}
-        displaced = [each for each in list(known.streams.values()) if self._locate(each, present, now)]
-        for stream in (*self._lost, *displaced):
-            self._read_overlooked(stream, now)
-        self._lost.clear()
+        for stream in list(known.streams.values()):
+            self._locate(stream, present, now)
+        for path, (key, modified) in self._last_seen.items():
+            if path not in known.found or known.found[path].key != key:
+                self._read_overlooked(path, modified, now)
+        self._last_seen = {path: (each.key, each.modified) for path, each in known.found.items()}
         known.forget_copies(present)
         self._await_missing(present, now)
         taken = known.inodes()
@@ -74,47 +77,52 @@ class Survey:
             if each.key not in taken:
                 known.meet(each, now)
 
-    def _locate(self, stream: Stream, present: Mapping[tuple[int, int], Found], now: Micros) -> bool:
-        """Note where the stream lies; say whether it was displaced since the last look."""
+    def _locate(self, stream: Stream, present: Mapping[tuple[int, int], Found], now: Micros) -> None:
+        """Note where the stream lies, and open it where it has to be."""
         known = self._known
-        was_placed = stream.is_placed
         here, named = present.get(stream.inode.key), known.found.get(stream.path)
         stream.is_placed = named is not None and named.key == stream.inode.key
         stream.is_matched = here is not None
         stream.is_ended = not stream.is_placed or (stream.log != stream.path and stream.log in known.found)
+        if here is not None and here.path != stream.path and not stream.was_opened():
+            known.depart(stream)
+            return
         if here is None and stream.fd is None:
             aside = listing(folder_of(stream.at))
             here = next((each for each in aside if each.key == stream.inode.key), None)
             if here is None:
-                if stream.size > stream.offset:
-                    known.report(stream, "generation_lost", stream.offset, stream.size)
-                known.let_go(stream, now)
+                known.lose(stream, now)
         if here is not None:
             stream.at = stream.path if stream.is_placed else here.path
-            has_changed = (here.size, here.modified) != stream.rested
-            if stream.fd is None and (has_changed or not stream.is_matched):
-                stream.size = here.size
-                known.open(stream, now)
-        return was_placed and not stream.is_placed
+            if stream.fd is None:
+                self._wake_from_rest(stream, here, now)
 
-    def _read_overlooked(self, before: Stream, now: Micros) -> None:
+    def _wake_from_rest(self, stream: Stream, here: Found, now: Micros) -> None:
+        quiet = now - stream.quiet_since
+        has_last_line = stream.is_ended and stream.unread() > 0 and quiet >= QUIET
+        if has_last_line or (here.size, here.modified) != stream.rested:
+            stream.size = here.size
+            self._known.open(stream, now)
+        elif not stream.is_matched and quiet >= LINGER:
+            self._known.let_go(stream, now)
+
+    def _read_overlooked(self, path: str, since: int, now: Micros) -> None:
         """Generations of the same log that came and went between two looks, under names that no pattern has."""
         known = self._known
         taken = known.inodes()
-        since = before.last_change()
+        log = log_of(path)
         rotated = [
             each
-            for each in listing(folder_of(before.at))
+            for each in listing(folder_of(path))
             if each.key not in taken
             and each.path not in known.found
             and each.size
             and each.modified >= since
-            and log_of(each.path) == before.log != each.path
+            and log_of(each.path) == log != each.path
         ]
         for each in sorted(rotated, key=lambda each: each.modified):
-            if copy_of(before.place(), [each], follow=known.follow) is None:
-                stream = known.begin(each, now)
-                stream.is_placed, stream.is_matched, stream.is_ended = False, False, True
+            if not known.has_read(each, log):
+                known.begin_overlooked(each, now)
 
     # --- places not found again ----------------------------------------------------------------------------
 
@@ -133,7 +141,7 @@ class Survey:
             if found is not None and not os.access(found.path, os.R_OK) and found.key not in self._known.inodes():
                 # It cannot be compared yet; it is when it can be opened.
                 stream = self._known.enter(place, now, number)
-                stream.at, stream.size = found.path, found.size
+                stream.at, stream.size, stream.is_stored = found.path, found.size, True
                 del self._missing[number]
 
     def _await_missing(self, present: Mapping[tuple[int, int], Found], now: Micros) -> None:
@@ -147,7 +155,9 @@ class Survey:
     def _lose(self, number: int, now: Micros) -> None:
         place = self._missing.pop(number)
         stream = Stream(number, place, log_of(place.path), now)
+        stream.is_stored = True
         if not place.done:
             self._known.report(stream, "generation_lost", place.offset, None)
-            self._lost.append(stream)
+            # Its inode may be another file's by now, under the same name.
+            self._last_seen[place.path] = ((0, 0), place.modified)
         self._known.depart(stream)

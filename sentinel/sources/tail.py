@@ -9,10 +9,10 @@ from __future__ import annotations
 import os
 from collections.abc import Sequence
 
-from sentinel.clock import MINUTE, SECOND, Micros
+from sentinel.clock import SECOND, Micros
 from sentinel.model import Block, Position
 from sentinel.sources.base import Gap, SourceStatus
-from sentinel.sources.generations import Generations, shown
+from sentinel.sources.generations import LINGER, QUIET, Generations, shown
 from sentinel.sources.identity import Place, from_text, to_text
 from sentinel.sources.options import SourceOptions
 from sentinel.sources.stream import BLOCK, Piece, Replaced, Stream
@@ -22,8 +22,6 @@ from sentinel.sources.wakeup import Stir, WakeUp
 LOOK: Micros = SECOND
 LOOK_SOONEST: Micros = SECOND // 50
 BUSY: Micros = SECOND // 10
-QUIET: Micros = 5 * SECOND
-LINGER: Micros = 10 * MINUTE
 OPEN_FILES = 512
 
 
@@ -203,6 +201,9 @@ class Tail:
         if piece is not None or stream.behind:
             stream.due = 0
             return piece
+        if not stream.is_stored:
+            # Known by its inode from now on: it may be written to and rotated while nothing runs.
+            self._known.marks.append(stream)
         quiet = now - stream.quiet_since
         stream.due = now + (BUSY if quiet < QUIET else LOOK)
         if stream.is_ended and quiet >= QUIET:
@@ -229,6 +230,7 @@ class Tail:
 
     def _block(self, stream: Stream, piece: Piece, now: Micros) -> Block:
         self._highest_stored = max(self._highest_stored, stream.number)
+        stream.is_stored = True
         changed = stream.modified // 1000
         return self._handed(
             stream.number,
