@@ -7,7 +7,7 @@ block. What must survive a restart is the tallies; `sentinel.detect.state` turns
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from functools import partial
 from zlib import crc32
@@ -143,7 +143,7 @@ class Engine:
         """The findings that the block completes. `now` is the wall clock when live, None in replay."""
         return [finding for match in self.matches(block) for finding in self.correlate(match, now)]
 
-    def matches(self, block: Block) -> Iterator[Match]:
+    def matches(self, block: Block) -> list[Match]:
         """The block's events that match rules, in the order they were written."""
         self.streams.note(block.source, block.stream, block.path)
         return self.lanes[block.source].matches(block)

@@ -142,24 +142,29 @@ class Lane:
 
     # --- running -------------------------------------------------------------------------------------------
 
-    def matches(self, block: Block) -> Iterator[Match]:
-        """The records of the block that match something, in the order they were written."""
+    def matches(self, block: Block) -> list[Match]:
+        """The records of the block that match something, in the order they were written.
+
+        Each step is done for the whole block before the next: short loops over the same few functions run about twice
+        as fast as one long loop over all of them.
+        """
         data = block.data
         counts = self.counts
         if data and not self.shares:
             self.shares = self._scanner.tune(data[: data.rfind(b"\n", 0, SAMPLE) + 1] or data)
             self._plans.clear()
-        for start, end, key in self._scanner.candidates(data, block.starts):
-            if end == start:
-                continue
-            counts.candidates += 1
-            plan = self._plans.get(key) or self._plan(key)
-            match = self._try(block, start, end - 1 if data[end - 1] == 13 else end, plan)
-            if match is not None and match.rules:
-                yield match
+        plans = self._plans
+        candidates = [
+            (start, end - 1 if data[end - 1] == 13 else end, plans.get(key) or self._plan(key))
+            for start, end, key in self._scanner.candidates(data, block.starts)
+            if end > start
+        ]
+        counts.candidates += len(candidates)
+        found = self._judge(self._events(block, candidates))
         counts.bytes += len(data)
         counts.lines += len(block.starts) if block.starts is not None else _count_lines(data)
         self._note_last(block)
+        return found
 
     def records(self, block: Block) -> Iterator[tuple[int, int]]:
         """Start and end of every record of the block, without its newline; empty lines are no records."""
@@ -171,7 +176,8 @@ class Lane:
     def judge_alone(self, block: Block, start: int, end: int) -> Match | None:
         """The record tried on everything that is routed here, scanned for or not; None where judging it failed."""
         self.counts.candidates += 1
-        return self._try(block, start, end, self._everything)
+        events = self._events(block, [(start, end, self._everything)])
+        return next(iter(self._judge(events, keeps_all=True)), None)
 
     def _plan(self, key: Key) -> _Plan:
         targets = self._scanner.targets(key)
@@ -183,22 +189,37 @@ class Lane:
         self._plans[key] = plan
         return plan
 
-    def _try(self, block: Block, start: int, end: int, plan: _Plan) -> Match | None:
-        try:
-            event = self.event(block, start, end)
-            held = self._access.mark(event, plan.entries) if plan.entries else ()
-            rules = plan.rules
-            if held:
-                self._count_accesses(event, held)
-                rules += self._personal
-            tests = self._tests
-            matched = tuple([number for number in rules if tests[number](event)])
-        except Exception as error:  # noqa: BLE001  (the one broad except: one bad record must not stop the watch)
-            self._note_error(error)
-            return None
-        if matched and self._filters:
-            matched = tuple(number for number in matched if self._stands(number, event))
-        return Match(event, held, matched)
+    def _events(self, block: Block, candidates: Sequence[tuple[int, int, _Plan]]) -> list[tuple[Event, _Plan]]:
+        """The candidates cut out and parsed, with what is to be tried on each."""
+        found = []
+        make = self.event
+        for start, end, plan in candidates:
+            try:
+                found.append((make(block, start, end), plan))
+            except Exception as error:  # noqa: BLE001  (one bad record must not stop the watch: see `_judge`)
+                self._note_error(error)
+        return found
+
+    def _judge(self, events: Sequence[tuple[Event, _Plan]], *, keeps_all: bool = False) -> list[Match]:
+        """Accesses marked and rules tried. With `keeps_all`, events that match nothing are given too."""
+        found = []
+        mark, tests, personal = self._access.mark, self._tests, self._personal
+        for event, plan in events:
+            try:
+                held = mark(event, plan.entries) if plan.entries else ()
+                rules = plan.rules
+                if held:
+                    self._count_accesses(event, held)
+                    rules += personal
+                matched = tuple([number for number in rules if tests[number](event)])
+            except Exception as error:  # noqa: BLE001  (the broad excepts of the package: one bad record stops nothing)
+                self._note_error(error)
+                continue
+            if matched and self._filters:
+                matched = tuple(number for number in matched if self._stands(number, event))
+            if matched or keeps_all:
+                found.append(Match(event, held, matched))
+        return found
 
     def _stands(self, number: int, event: Event) -> bool:
         stands = self._filters.get(number)
