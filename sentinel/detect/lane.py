@@ -193,6 +193,7 @@ class Lane:
         """The candidates cut out and parsed, with what is to be tried on each."""
         found = []
         make = self.event
+        self.counts.events += len(candidates)
         for start, end, plan in candidates:
             try:
                 found.append((make(block, start, end), plan))
@@ -230,7 +231,6 @@ class Lane:
 
     def event(self, block: Block, start: int, end: int) -> Event:
         """The record as an event; one that no format can read has `message` alone."""
-        self.counts.events += 1
         record = block.data[start:end]
         parsed = self._parse(record, block.reference)
         if parsed is None:
