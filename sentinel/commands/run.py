@@ -8,7 +8,8 @@ from typing import Annotated
 
 import typer
 
-from sentinel import app, config, logs
+from sentinel import config, logs
+from sentinel.app import watch
 from sentinel.commands.output import CommandError, ConfigOption
 from sentinel.control import SocketTaken
 from sentinel.store import StoreError
@@ -35,7 +36,7 @@ def command(config_file: ConfigOption = None, log_format: LogFormatOption = None
     """The daemon, in the foreground. SIGHUP reads the configuration again, SIGTERM saves and ends."""
     logs.configure(logs.style_for(os.environ, log_format.value if log_format else None))
     try:
-        app.watch(config.find(config_file))
+        watch(config.find(config_file))
     except (StoreError, VaultError) as error:
         raise CommandError(
             str(error), "sentinel needs its state folder for itself, with space and rights to write"
