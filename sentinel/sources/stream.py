@@ -136,16 +136,19 @@ class Stream:
         status = os.fstat(fd)
         if status.st_size < self.offset:
             raise Replaced
-        self.size, self.links = status.st_size, status.st_nlink
+        self.links = status.st_nlink
+        kept = len(self.tail)
+        # The bytes before `offset` are read again with those after it: a file cut and grown past it shows there.
+        # Two changes within one tick of the file system's clock leave one change time, so that it proves nothing.
         if (status.st_size, status.st_mtime_ns) == self._looked:
+            if os.pread(fd, kept, self.offset - kept) != self.tail:
+                raise Replaced
             self.behind = False
             return None
-        # The bytes before `offset` are read again with those after it: a file cut and grown past it shows there.
-        kept = len(self.tail)
         chunk = os.pread(fd, BLOCK + kept, self.offset - kept)
         if chunk[:kept] != self.tail:
             raise Replaced
-        self.modified = status.st_mtime_ns
+        self.size, self.modified = status.st_size, status.st_mtime_ns
         if chunk[kept : kept + 1] == b"\0":
             return self._behind_nuls(fd, (status.st_size, status.st_mtime_ns))
         end = chunk.rfind(b"\n", kept) + 1

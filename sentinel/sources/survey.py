@@ -83,7 +83,11 @@ class Survey:
         here, named = present.get(stream.inode.key), known.found.get(stream.path)
         stream.is_placed = named is not None and named.key == stream.inode.key
         stream.is_matched = here is not None
+        was_ended = stream.is_ended
         stream.is_ended = not stream.is_placed or (stream.log != stream.path and stream.log in known.found)
+        if stream.is_ended and not was_ended and stream.fd is not None:
+            # It may have grown since it was last read, and comes before whatever has its name now.
+            stream.behind, stream.due = True, 0
         if here is not None and here.path != stream.path and not stream.was_opened():
             known.depart(stream)
             return
