@@ -12,6 +12,7 @@ from __future__ import annotations
 import contextlib
 import logging
 import os
+import queue
 import signal
 import threading
 from collections.abc import Callable, Mapping
@@ -21,14 +22,14 @@ from pathlib import Path
 
 import apsw
 
-from sentinel import answers, channels, inspection, reading
+from sentinel import channels, inspection, reading
 from sentinel.cases.book import Book
-from sentinel.cases.moves import CaseError
 from sentinel.channels.base import Channel, ChannelError
-from sentinel.clock import SECOND, Clock, Micros, SystemClock, rfc3339
+from sentinel.clock import SECOND, Clock, Micros, SystemClock
 from sentinel.config import Config
-from sentinel.control import Control, Request
+from sentinel.control import Control
 from sentinel.courier import Courier
+from sentinel.desk import Desk
 from sentinel.detect import state
 from sentinel.detect.engine import Engine
 from sentinel.measure import Measure
@@ -73,18 +74,22 @@ def resolver(loaded: Config, environ: Mapping[str, str]) -> Callable[[SecretRef]
 
 
 class Reports:
-    """What the courier tells of its attempts."""
+    """What the courier tells of its attempts, from its threads; the main loop takes up what did not arrive."""
 
-    def __init__(self, metrics: Metrics) -> None:
+    def __init__(self, metrics: Metrics, wake: threading.Event) -> None:
         self._metrics = metrics
+        self._wake = wake
+        self.untaken: queue.SimpleQueue[tuple[OutboxRow, str]] = queue.SimpleQueue()
 
     def attempted(self, channel: str, outcome: object) -> None:
         """Count the attempt."""
         self._metrics.notifications.labels(channel, type(outcome).__name__.lower()).inc()
 
     def undelivered(self, row: OutboxRow, reason: str) -> None:
-        """Say loudly that a message will not arrive."""
-        _log.error("a message will not arrive: %s", reason, extra={"channel": row.channel, "case": row.case_id})
+        """The fallback is to hear of it."""
+        _log.error("a message is not taken: %s", reason, extra={"channel": row.channel, "case": row.case_id})
+        self.untaken.put((row, reason))
+        self._wake.set()
 
 
 class Daemon:
@@ -102,8 +107,8 @@ class Daemon:
         self.stopping = threading.Event()
         self._reload = threading.Event()
         self._environ = environ
-        self._started = self.clock.now()
-        self.readiness = Readiness(self._started)
+        self.started = self.clock.now()
+        self.readiness = Readiness(self.started)
         self.supervisor = Supervisor(environ, os.getpid())
         self._measured: Micros = 0
         self._read_history = False
@@ -119,9 +124,10 @@ class Daemon:
         self.store = Store.open(self.config.state, self.vault)
         self.channels = self._make_channels()
         self._begin()
-        self.courier = Courier(self.store, self.channels.values(), self.clock, Reports(self.metrics))
+        self._make_courier()
         self.control = Control(self.config.control, self.wake)
         self.control.start()
+        self.desk = Desk(self)
         self.web = WebServer(self.config.http, self.metrics, self.readiness, self.clock) if self.config.http else None
         if self.web is not None:
             self.web.start()
@@ -150,6 +156,10 @@ class Daemon:
             except ChannelError as error:
                 raise Unusable([Problem(span, "C011", error.message, error.hint)]) from None
         return made
+
+    def _make_courier(self) -> None:
+        self.reports = Reports(self.metrics, self.wake)
+        self.courier = Courier(self.store, self.channels.values(), self.clock, self.reports)
 
     def _begin(self) -> None:
         """Sources, engine and book as the store has them."""
@@ -189,8 +199,8 @@ class Daemon:
 
     def run(self) -> None:
         """Turn until somebody stops it, then save and let go."""
-        self.supervisor.ready(f"watching {len(self.config.sources)} sources with {self._rules()} rules")
-        _log.info("the watch begins", extra={"sources": len(self.config.sources), "rules": self._rules()})
+        self.supervisor.ready(f"watching {len(self.config.sources)} sources with {self.rule_count()} rules")
+        _log.info("the watch begins", extra={"sources": len(self.config.sources), "rules": self.rule_count()})
         try:
             while not self.stopping.is_set():
                 self.turn()
@@ -202,8 +212,9 @@ class Daemon:
         now = self.clock.now()
         size = self._step(now)
         self._tell_findings()
+        self._redirect(now)
         for request in self.control.pending():
-            self._answer(request, self.clock.now())
+            self.desk.answer(request, self.clock.now())
         if self._reload.is_set():
             self._reload.clear()
             self.reload()
@@ -242,8 +253,11 @@ class Daemon:
         self.sources.close()
         self.store.let_go()
         self.clock.wait(STORE_PAUSE, self.wake)
+        self.courier.stop()
         self.store = Store.open(self.config.state, self.vault)
         self._begin()
+        self._make_courier()
+        self.courier.start()
 
     def _idle(self, now: Micros) -> None:
         if not self._read_history:
@@ -256,6 +270,14 @@ class Daemon:
             waits.append(max(0.0, (due - now) / SECOND))
         woken = self.clock.wait(min(waits), self.wake)
         self.metrics.wakeups.labels("event" if woken else "scan").inc()
+
+    def _redirect(self, now: Micros) -> None:
+        """What a channel did not take, to its fallback."""
+        while not self.reports.untaken.empty():
+            row, reason = self.reports.untaken.get_nowait()
+            options = self.config.channels.get(row.channel)
+            if options is not None and options.fallback:
+                self.pipeline.redirect(row.case_id, row.key, row.channel, reason, options.fallback, now)
 
     def _tell_findings(self) -> None:
         found, self.pipeline.findings = self.pipeline.findings, []
@@ -295,61 +317,13 @@ class Daemon:
             self.readiness.not_ready("sources", "; ".join(f"{name}: {why}" for name, why in troubles.items()))
         else:
             self.readiness.ready("sources")
+        for name in self.courier.stopped_channels():
+            _log.critical("the courier of a channel has ended", extra={"channel": name})
 
     # --- what is asked -------------------------------------------------------------------------------------
 
-    def _answer(self, request: Request, now: Micros) -> None:
-        if not request.take():
-            return
-        try:
-            request.answer(self._act(request, now))
-            outcome = "answered"
-        except CaseError as refused:
-            request.refuse(refused.message, refused.hint)
-            outcome = "refused"
-        except StoreError as error:
-            request.refuse(f"the store cannot be written: {error}", "see the daemon's log")
-            outcome = "failed"
-        self.metrics.control_requests.labels(request.act, outcome).inc()
-
-    def _act(self, request: Request, now: Micros) -> Mapping[str, object]:
-        zone, book = self.config.cases.zone, self.pipeline.book
-        match request.act:
-            case "status":
-                return self._status()
-            case "case.list":
-                return answers.list_answer(book, now, zone)
-            case "case.show":
-                self.pipeline.commit(now)
-                return answers.show_answer(self.store, book.find(str(request.arguments.get("case"))), now, zone)
-            case "case.move":
-                return self._move(request, now)
-            case "reload":
-                problems = self.reload()
-                return {"reloaded": not any(each.is_error for each in problems), "problems": [str(p) for p in problems]}
-        raise CaseError(f"unknown act '{request.act}'")
-
-    def _move(self, request: Request, now: Micros) -> Mapping[str, object]:
-        case = self.pipeline.book.find(str(request.arguments.get("case")))
-        verdict = answers.move(case, request.arguments, request.who.name, now)
-        self.pipeline.record(verdict, now)
-        self.pipeline.commit(now)
-        self.courier.wake()
-        return answers.move_answer(verdict.case, str(request.arguments["move"]), now, self.config.cases.zone)
-
-    def _status(self) -> Mapping[str, object]:
-        address = self.web.address if self.web is not None else None
-        return {
-            "version": version("breach-sentinel"),
-            "pid": os.getpid(),
-            "started_at": rfc3339(self._started),
-            "config": str(self.config.path),
-            "rules": self._rules(),
-            "sources": len(self.config.sources),
-            "http": f"{address[0]}:{address[1]}" if address else None,
-        }
-
-    def _rules(self) -> int:
+    def rule_count(self) -> int:
+        """Rules at work."""
         rules = self.rulebook.rules
         return len(rules.detections) + len(rules.correlations)
 
@@ -377,8 +351,8 @@ class Daemon:
         now = self.clock.now()
         self.pipeline.save_windows(now)
         self._change(loaded, book)
-        self.supervisor.ready(f"watching {len(loaded.sources)} sources with {self._rules()} rules")
-        _log.info("the new configuration is at work", extra={"rules": self._rules()})
+        self.supervisor.ready(f"watching {len(loaded.sources)} sources with {self.rule_count()} rules")
+        _log.info("the new configuration is at work", extra={"rules": self.rule_count()})
         return []
 
     def _change(self, loaded: Config, book: Rulebook) -> None:
@@ -388,7 +362,7 @@ class Daemon:
         self.channels = self._make_channels()
         self.measure.new_engine()
         self._begin()
-        self.courier = Courier(self.store, self.channels.values(), self.clock, Reports(self.metrics))
+        self._make_courier()
         self.courier.start()
 
     # --- letting go ----------------------------------------------------------------------------------------

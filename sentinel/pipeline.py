@@ -17,6 +17,7 @@ from sentinel.cases.book import Book
 from sentinel.cases.clocks import CaseOptions
 from sentinel.cases.judging import concerns_a_case, digest, judge
 from sentinel.cases.reminders import remind
+from sentinel.cases.wording import notice, redirected
 from sentinel.channels.base import Channel
 from sentinel.clock import SECOND, Micros
 from sentinel.detect import state
@@ -266,6 +267,14 @@ class Pipeline:
         self._is_urgent = self._is_urgent or bool(verdict.owed)
         for notification in verdict.owed:
             self._owe(notification, self.route(notification))
+
+    def redirect(self, case_id: str, key: str, channel: str, reason: str, fallback: Iterable[str], now: Micros) -> None:
+        """What a channel will not take is owed to its fallback channels, saying so."""
+        case = self.book.get(case_id)
+        if case is not None:
+            self._touch(now)
+            self._is_urgent = True
+            self._owe(redirected(notice(case, key, now), channel, reason), fallback)
 
     def _owe(self, notification: Notification, names: Iterable[str]) -> None:
         for name in names:

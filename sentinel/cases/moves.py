@@ -20,7 +20,7 @@ from sentinel.clock import Micros, rfc3339
 from sentinel.model import AuditEntry, Case, Clock, State, Verdict
 
 NEXT: Mapping[State, frozenset[State]] = {
-    State.OPEN: frozenset({State.CONFIRMED, State.DISMISSED}),
+    State.OPEN: frozenset({State.CONFIRMED, State.NOTIFIED, State.DISMISSED}),
     State.CONFIRMED: frozenset({State.NOTIFIED, State.DISMISSED, State.CLOSED}),
     State.NOTIFIED: frozenset({State.CLOSED}),
     State.CLOSED: frozenset({State.CONFIRMED, State.NOTIFIED}),
@@ -40,7 +40,7 @@ DISMISSALS = (
 """Why a case can be no breach, for the statistics of a rule; the reason in words is asked all the same."""
 
 _POSSIBLE = {
-    State.OPEN: "confirm or dismiss",
+    State.OPEN: "confirm, notify or dismiss",
     State.CONFIRMED: "notify, dismiss, close, or confirm with an earlier --aware-at",
     State.NOTIFIED: "close, or confirm with an earlier --aware-at",
     State.CLOSED: "reopen",
@@ -104,11 +104,17 @@ def notify(
 ) -> Verdict:
     """The supervisory authority was told at `notified_at` (default: now): its clock is met.
 
-    After the deadline, `delay_reason` says why it was not told earlier (Art. 33(1) GDPR). Raises CaseError.
+    After the deadline, `delay_reason` says why it was not told earlier (Art. 33(1) GDPR). A case that nobody had
+    confirmed is confirmed by it: who tells the authority is aware. Raises CaseError.
     """
     _asked(who, reason)
     _allowed(case, State.NOTIFIED, "notify")
     told = now if notified_at is None else notified_at
+    if case.state is State.OPEN and case.detected_at <= told <= now:
+        aware = confirm(case, who=who, reason=reason, now=now, aware_at=_earliest_start(case, told))
+        before = replace(aware.case, revision=case.revision)
+        done = notify(before, who=who, reason=reason, now=now, notified_at=told, delay_reason=delay_reason)
+        return replace(done, audit=(*aware.audit, *done.audit))
     if told > now:
         raise CaseError(f"the authority cannot have been told at {rfc3339(told)}: that is still to come")
     if told < min(case.occurred_from, case.detected_at):
@@ -244,6 +250,11 @@ def _awareness(case: Case, now: Micros, given: Micros | None, *, correction: boo
     if correction and given == fixed:
         raise CaseError(f"case {case.id} already says that you were aware at {rfc3339(given)}")
     return given
+
+
+def _earliest_start(case: Case, told: Micros) -> Micros:
+    """When the controller was aware at the latest, if it told the authority then."""
+    return min([told, *(clock.starts_at for clock in case.clocks if not clock.provisional)])
 
 
 def _restarted(clock: Clock, aware: Micros, now: Micros) -> Clock:

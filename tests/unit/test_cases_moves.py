@@ -138,12 +138,21 @@ def test_what_counts_is_when_the_authority_was_told_not_when_somebody_wrote_it_d
         notify(confirmed(), who="ada", reason="by phone", now=LATER, notified_at=0)
 
 
-def test_only_a_confirmed_case_is_notified_and_the_hint_says_what_is_possible() -> None:
+def test_notifying_an_open_case_confirms_it_with_the_moment_the_authority_was_told() -> None:
+    verdict = notify(a_case(), who="ada", reason="form sent", now=LATER)
+    assert verdict.case.state is State.NOTIFIED
+    assert verdict.case.aware_at == verdict.case.notified_at == LATER
+    assert not verdict.case.clocks[0].provisional
+    assert verdict.case.clocks[0].met_at == LATER
+    assert [entry.act for entry in verdict.audit] == ["case.confirm", "case.notify"]
+    assert len(verdict.owed) == 1
+
+
+def test_a_closed_case_is_not_notified_and_the_hint_says_what_is_possible() -> None:
+    done = close(confirmed(), who="ada", reason="no risk to anybody", now=LATER).case
     with pytest.raises(CaseError) as error:
-        notify(a_case(), who="ada", reason="form sent", now=LATER)
-    assert (
-        str(error.value) == f"cannot notify case {a_case().id}: it is open\n    hint: possible now: confirm or dismiss"
-    )
+        notify(done, who="ada", reason="form sent", now=LATER)
+    assert str(error.value) == f"cannot notify case {done.id}: it is closed\n    hint: possible now: reopen"
 
 
 def test_an_open_case_cannot_be_closed_undecided() -> None:

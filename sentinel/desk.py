@@ -1,0 +1,82 @@
+"""What the daemon does when somebody asks on the control socket: one act, one answer, in the main loop's thread."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Mapping
+from importlib.metadata import version
+from typing import TYPE_CHECKING
+
+from sentinel import answers
+from sentinel.cases.moves import CaseError
+from sentinel.clock import Micros, rfc3339
+from sentinel.control import Request
+from sentinel.store import StoreError
+
+if TYPE_CHECKING:
+    from sentinel.app import Daemon
+
+
+class Desk:
+    """Answers requests for one daemon. What is done is committed before it is answered."""
+
+    def __init__(self, daemon: Daemon) -> None:
+        self._daemon = daemon
+
+    def answer(self, request: Request, now: Micros) -> None:
+        """Do what is asked, or say why not; every request is answered."""
+        if not request.take():
+            return
+        try:
+            request.answer(self._act(request, now))
+            outcome = "answered"
+        except CaseError as refused:
+            request.refuse(refused.message, refused.hint)
+            outcome = "refused"
+        except StoreError as error:
+            request.refuse(f"the store cannot be written: {error}", "see the daemon's log")
+            outcome = "failed"
+        self._daemon.metrics.control_requests.labels(request.act, outcome).inc()
+
+    def _act(self, request: Request, now: Micros) -> Mapping[str, object]:
+        daemon = self._daemon
+        zone, book = daemon.config.cases.zone, daemon.pipeline.book
+        match request.act:
+            case "status":
+                return self._status()
+            case "case.list":
+                return answers.list_answer(book, now, zone)
+            case "case.show":
+                daemon.pipeline.commit(now)
+                case = book.find(str(request.arguments.get("case")))
+                return answers.show_answer(daemon.store, case, now, zone)
+            case "case.move":
+                return self._move(request, now)
+            case "reload":
+                problems = daemon.reload()
+                is_good = not any(problem.is_error for problem in problems)
+                return {"reloaded": is_good, "problems": [str(problem) for problem in problems]}
+        raise CaseError(f"unknown act '{request.act}'")
+
+    def _move(self, request: Request, now: Micros) -> Mapping[str, object]:
+        pipeline = self._daemon.pipeline
+        case = pipeline.book.find(str(request.arguments.get("case")))
+        verdict = answers.move(case, request.arguments, request.who.name, now)
+        pipeline.record(verdict, now)
+        pipeline.commit(now)
+        self._daemon.courier.wake()
+        zone = self._daemon.config.cases.zone
+        return answers.move_answer(verdict.case, str(request.arguments["move"]), now, zone)
+
+    def _status(self) -> Mapping[str, object]:
+        daemon = self._daemon
+        address = daemon.web.address if daemon.web is not None else None
+        return {
+            "version": version("breach-sentinel"),
+            "pid": os.getpid(),
+            "started_at": rfc3339(daemon.started),
+            "config": str(daemon.config.path),
+            "rules": daemon.rule_count(),
+            "sources": len(daemon.config.sources),
+            "http": f"{address[0]}:{address[1]}" if address else None,
+        }
