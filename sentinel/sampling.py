@@ -46,8 +46,7 @@ def sample(engine: Engine, log: Log) -> Sample:
     run = Replay(engine, [log])
     read = 0
     for block in run.blocks(log):
-        for match in engine.matches(block):
-            engine.correlate(match, None)
+        engine.judge(block, None)
         read += len(block.data)
         if read >= MOST_BYTES:
             break

@@ -65,13 +65,19 @@ class Replay:
         self.findings = 0
 
     def __iter__(self) -> Iterator[Finding]:
-        streams = [self._matches(log) for log in self._logs]
-        merged = streams[0] if len(streams) == 1 else heapq.merge(*streams, key=_time)
-        for match in merged:
-            for finding in self._engine.correlate(match, None):
+        for matches in self._merged():
+            for finding in self._engine.correlate(matches, None):
                 if not finding.update:
                     self.findings += 1
                     yield finding
+
+    def _merged(self) -> Iterator[Sequence[Match]]:
+        """Matches in the order in which they are to be counted: a block's at once where there is only one log."""
+        if len(self._logs) == 1:
+            yield from (self._engine.matches(block) for block in self.blocks(self._logs[0]))
+            return
+        streams = [self._matches(log) for log in self._logs]
+        yield from ((match,) for match in heapq.merge(*streams, key=_time))
 
     @property
     def counts(self) -> Counts:

@@ -61,7 +61,11 @@ class Fired:
 
 
 class Tally:
-    """All groups of one correlation: the state that must survive a restart."""
+    """All groups of one correlation: the state that must survive a restart.
+
+    `late`: how much older than its source's newest an event may be. `multiples`: of the threshold, at which an episode
+    is told of again.
+    """
 
     def __init__(self, rule: Correlation, hash_text: HashText) -> None:
         self.rule = rule
@@ -76,14 +80,9 @@ class Tally:
         self._span = rule.timespan
         self._quiet = rule.quiet
         self._threshold = rule.threshold
-        self._late = rule.about.additions.runtime.late
+        self.late = rule.about.additions.runtime.late
         self._most = rule.about.additions.runtime.max_groups
-        self._multiples = rule.about.additions.suppress.multiples
-
-    @property
-    def late(self) -> Micros:
-        """How much older than the newest an event may be."""
-        return self._late
+        self.multiples = rule.about.additions.suppress.multiples
 
     def note_missing(self, event: Event) -> None:
         """The event has no group here: it is dropped, and the first field it lacks is counted."""
@@ -107,7 +106,7 @@ class Tally:
         known = [value for value in values if value is not None]
         return self._hash(SEPARATOR.join(known)) if len(known) == len(values) else None
 
-    def insert(self, key: int, entry: Entry, floor: Micros) -> tuple[Group, Fired | None]:
+    def insert(self, key: int, entry: Entry, floor: Micros) -> Fired | None:
         """Count one event; what fired, if an episode begins with it. No event older than `floor` is still to come in
         time from any source, but for the rule's lateness.
         """
@@ -119,15 +118,14 @@ class Tally:
         window = group.window
         size = window.add(entry, self._span)
         if size:
-            fired = self._held(group, entry[0], size, entry[2]) if size >= self._threshold else None
             if window.head > PRUNED_FROM:
-                window.forget(min(floor, entry[0]) - self._late - self._span)
-            return group, fired
+                window.forget(min(floor, entry[0]) - self.late - self._span)
+            return self._held(group, entry[0], size, entry[2]) if size >= self._threshold else None
         for end, reached in window.insert(entry, self._span, self._threshold):
             fired = self._held(group, end, reached, entry[2])
             if fired is not None:
-                return group, fired
-        return group, None
+                return fired
+        return None
 
     def _held(self, group: Group, at: Micros, size: int, subject: int) -> Fired | None:
         """The condition holds at that time: an episode begins, or goes on."""
@@ -145,7 +143,7 @@ class Tally:
 
     def multiple(self, episode: Episode) -> int | None:
         """The multiple of the threshold that the episode has newly reached, if the rule wants to hear of it."""
-        reached = [each for each in self._multiples if each > episode.told and episode.value >= each * self._threshold]
+        reached = [each for each in self.multiples if each > episode.told and episode.value >= each * self._threshold]
         return reached[-1] if reached else None
 
     def _evict(self) -> None:

@@ -7,7 +7,7 @@ block. What must survive a restart is the tallies; `sentinel.detect.state` turns
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, field
 from functools import partial
 from zlib import crc32
@@ -18,7 +18,7 @@ from sentinel.detect.correlate import SEPARATOR, Entry, Episode, Fired, Tally
 from sentinel.detect.fields import Getter, getter, single
 from sentinel.detect.lane import WATCH, Lane, Match, Purpose, SourceView
 from sentinel.detect.rules import Correlation, RuleSet
-from sentinel.detect.windows import STRIDE, where
+from sentinel.detect.windows import LENGTH_BITS, LONGEST, STRIDE
 from sentinel.model import Block, Event, Finding
 
 AHEAD: Micros = 5 * MINUTE
@@ -141,38 +141,56 @@ class Engine:
 
     def judge(self, block: Block, now: Micros | None) -> list[Finding]:
         """The findings that the block completes. `now` is the wall clock when live, None in replay."""
-        return [finding for match in self.matches(block) for finding in self.correlate(match, now)]
+        return self.correlate(self.matches(block), now)
 
     def matches(self, block: Block) -> list[Match]:
         """The block's events that match rules, in the order they were written."""
         self.streams.note(block.source, block.stream, block.path)
         return self.lanes[block.source].matches(block)
 
-    def correlate(self, match: Match, now: Micros | None) -> list[Finding]:
-        """Count one match: the findings it is, completes or begins."""
-        event = match.event
-        block = event.block
-        high = self._watermark(event, block.source, now)
-        course = self._courses.get(match.rules)
-        if course is None:
-            course = self._courses[match.rules] = self._course(match.rules)
-        subject = self._subject(event, course)
-        found = [self._detected(number, event, subject) for number in course.detected]
-        if course.counted:
-            stream = self.streams.number(block.source, block.stream)
-            place = where(block.offset + event.start, event.end - event.start)
-            groups = [self._group(event, names) for names in course.groupings]
-            floor = high if len(self.high) == 1 else min(self.high.values())
-            for step in course.counted:
-                values, key = groups[step.grouping]
-                if values is None:
-                    step.tally.note_missing(event)
-                    continue
-                value = step.tally.counted(event) if step.tally.distinct else 0
-                if value is not None:
-                    entry = (event.time, value, subject, place, stream)
-                    found += self._count(step, event, values, key, entry, (high, floor))
+    def correlate(self, matches: Iterable[Match], now: Micros | None) -> list[Finding]:
+        """Count matches, in the order given: the findings they are, complete or begin."""
+        found: list[Finding] = []
+        block: Block | None = None
+        stream = 0
+        courses, hash_text = self._courses, self.hash_text
+        for match in matches:
+            event = match.event
+            if event.block is not block:
+                block = event.block
+                stream = self.streams.number(block.source, block.stream)
+            assert block is not None
+            high = self.high.get(block.source)
+            if high is None or event.time > high:
+                high = self._watermark(event, block.source, now)
+            course = courses.get(match.rules)
+            if course is None:
+                course = courses[match.rules] = self._course(match.rules)
+            subject = event.fields.get(access.SUBJECT)
+            subject = hash_text(subject) if type(subject) is str else self._subject(event, course)
+            found += [self._detected(number, event, subject) for number in course.detected]
+            if course.counted:
+                start = event.start
+                place = block.offset + start << LENGTH_BITS | min(event.end - start, LONGEST)
+                self._count_all(course, event, (event.time, 0, subject, place, stream), high, found)
         return found
+
+    def _count_all(self, course: Course, event: Event, entry: Entry, high: Micros, found: list[Finding]) -> None:
+        """Count one event in every tally it is for."""
+        groups = [self._group(event, names) for names in course.groupings]
+        floor = high if len(self.high) == 1 else min(self.high.values())
+        time, _, subject, place, stream = entry
+        for step in course.counted:
+            tally = step.tally
+            values, key = groups[step.grouping]
+            if time < high - tally.late:
+                self.lanes[event.block.source].counts.late += 1
+            elif values is None:
+                tally.note_missing(event)
+            elif not tally.distinct:
+                self._count(step, event, values, key, entry, floor, found)
+            elif (value := tally.counted(event)) is not None:
+                self._count(step, event, values, key, (time, value, subject, place, stream), floor, found)
 
     def _course(self, rules: tuple[int, ...]) -> Course:
         """What becomes of an event that matches exactly these rules; an event counts once in a correlation."""
@@ -213,25 +231,19 @@ class Engine:
         return values, self.hash_text(SEPARATOR.join(values))
 
     def _watermark(self, event: Event, source: str, now: Micros | None) -> Micros:
+        """The newest event time of the source, with this event; one too far ahead is counted and does not move it."""
         time = event.time
-        high = self.high.get(source)
         if now is not None and time > now + AHEAD:
             self.lanes[source].counts.future += 1
-            high = now + AHEAD if high is None else high
-        elif high is None or time > high:
-            high = time
-        else:
-            return high
-        self.high[source] = high
-        return high
+            time = self.high.get(source, now + AHEAD)
+        self.high[source] = time
+        return time
 
     def _subject(self, event: Event, course: Course) -> int:
-        value = event.fields.get(access.SUBJECT)
-        if type(value) is str:
-            return self.hash_text(value)
-        if value is None:
-            value = next((words for get in course.subjects if (words := single(get(event.fields)))), None)
-        words = single(value)
+        """The keyed hash of whose data it is, where the inventory did not say it in one word; 0 for nobody."""
+        words = single(event.fields.get(access.SUBJECT))
+        if not words:
+            words = next((found for get in course.subjects if (found := single(get(event.fields)))), None)
         return self.hash_text(words) if words else 0
 
     def _detected(self, number: int, event: Event, subject: int) -> Finding:
@@ -241,26 +253,28 @@ class Engine:
         return findings.of_detection(rule, event, identity, subject)
 
     def _count(
-        self, step: Step, event: Event, values: list[str], key: int, entry: Entry, highs: tuple[Micros, Micros]
-    ) -> list[Finding]:
+        self,
+        step: Step,
+        event: Event,
+        values: list[str],
+        key: int,
+        entry: Entry,
+        floor: Micros,
+        found: list[Finding],
+    ) -> None:
         tally = step.tally
-        high, floor = highs
-        block = event.block
-        if event.time < high - tally.late:
-            self.lanes[block.source].counts.late += 1
-            return []
-        group, fired = tally.insert(key, entry, floor)
-        finding = None
+        fired = tally.insert(key, entry, floor)
+        identity = None
         if fired is not None:
             finding = self._begun(tally, values, event, fired, step.number, entry[2])
-            group.episode = _episode(finding.id, block.source, event.digits, fired)
+            identity = finding.id
+            tally.groups[key].episode = _episode(identity, event.block.source, event.digits, fired)
+            found.append(finding)
+        elif tally.multiples and (episode := tally.groups[key].episode) is not None:
+            found += self._escalated(tally, episode)
         if self._is_kept:
-            identity = finding.id if finding is not None else None
-            self.journal.inserted.append((step.index, key, entry, block.source, identity, event.digits))
+            self.journal.inserted.append((step.index, key, entry, event.block.source, identity, event.digits))
             self._touched.add((step.index, key))
-        if finding is not None:
-            return [finding]
-        return self._escalated(tally, group.episode) if group.episode is not None else []
 
     def _begun(self, tally: Tally, values: list[str], event: Event, fired: Fired, number: int, subject: int) -> Finding:
         identity = findings.finding_id(tally.rule.about, event, self.ordinals)
@@ -291,9 +305,10 @@ class Engine:
         digits: int,
     ) -> None:
         """Count an event as it was counted before a restart; an episode that began then begins again, silently."""
-        group, fired = self.tallies[index].insert(key, entry, entry[0])
+        tally = self.tallies[index]
+        fired = tally.insert(key, entry, entry[0])
         if fired is not None and finding is not None:
-            group.episode = _episode(finding, source, digits, fired)
+            tally.groups[key].episode = _episode(finding, source, digits, fired)
 
     def forget_news(self) -> None:
         """What was restored has been told before."""

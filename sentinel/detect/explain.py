@@ -41,7 +41,7 @@ class Explainer:
     def _record(self, match: Match, offset: int) -> dict[str, Any]:
         event = match.event
         lane = self._engine.lanes[event.block.source]
-        fired = {finding.rule: finding for finding in self._engine.correlate(match, None) if not finding.update}
+        fired = {finding.rule: finding for finding in self._engine.correlate((match,), None) if not finding.update}
         fields = {name: value for name, value in event.fields.items() if not name.startswith(ACCESS)}
         access = {name: value for name, value in event.fields.items() if name.startswith(ACCESS)}
         return {

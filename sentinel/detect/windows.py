@@ -9,10 +9,12 @@ from __future__ import annotations
 
 from array import array
 from collections.abc import Iterator
+from struct import Struct
 
 from sentinel.clock import Micros
 
 STRIDE = 5
+_packed = Struct(f"={STRIDE}q").pack
 PRUNED_FROM = 64 * STRIDE
 """Below so many entries before the window nothing is dropped."""
 LENGTH_BITS = 24
@@ -42,7 +44,7 @@ class Window:
         time = entry[0]
         if entries and time < entries[-STRIDE]:
             return 0
-        entries.extend(entry)
+        entries.frombytes(_packed(*entry))
         head, counts, limit = self.head, self.counts, time - span
         if counts is None:
             while entries[head] <= limit:
@@ -128,11 +130,6 @@ class Window:
                 self.counts[value] = self.counts.get(value, 0) + 1
 
 
-def where(offset: int, length: int) -> int:
-    """The place of a record in one number: 39 bits of offset, 24 of length."""
-    return offset << LENGTH_BITS | min(length, LONGEST)
-
-
 def place(number: int) -> tuple[int, int]:
-    """Offset and length back from that number."""
+    """Offset and length of a record from the one number that an entry has for them: 39 bits and 24."""
     return number >> LENGTH_BITS, number & LONGEST

@@ -96,12 +96,13 @@ def _page(parts: list[str]) -> str:
     commit = subprocess.run(
         ["git", "rev-parse", "--short", "HEAD"], capture_output=True, text=True, cwd=ROOT, check=False
     )
+    machine = f"{platform.machine()}, {os.cpu_count()} cores"
     head = f"""# Benchmarks
 
 Written by `make bench`. Whole processes, one core, median of three rounds run in turn; replay's time is its own,
 without the start of the program. Compare the ratios: the machine is shared and its speed drifts.
 
-Machine: {platform.machine()}, {os.cpu_count()} cores, Python {platform.python_version()}, commit {commit.stdout.strip()}.
+Machine: {machine}, Python {platform.python_version()}, commit {commit.stdout.strip()}.
 
 What the figures do not show: logs are in the page cache; the daemon also commits (about 0.4 ms every half second); a
 log whose every record is an access runs at the dense figure; a rule that has nothing to search for makes every record
