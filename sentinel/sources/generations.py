@@ -93,9 +93,14 @@ class Generations:
         stream.inode = Inode(*match.found.key)
         stream.size = match.found.size
         fd = open_log(match.found.path, follow=self.follow)
-        if match.offset != place.offset:
-            stream.go_to(fd, match.offset)
-        stream.attach(fd, inode_of(fd), match.found.path)
+        try:
+            inode = inode_of(fd)
+            if match.offset != place.offset:
+                stream.go_to(fd, match.offset)
+        except OSError:
+            os.close(fd)
+            raise
+        self._attach(stream, fd, inode, match.found.path)
         if self._count_open() > self._open_files:
             stream.rest()
 
@@ -125,9 +130,9 @@ class Generations:
         """The file was cut or overwritten: what it holds now is a new generation; the old one may live in a copy."""
         fd, stream.fd = stream.fd, None
         if fd is not None:
-            new = self.enter(Place(path=stream.at, inode=inode_of(fd)), now)
+            new = self.enter(Place(path=stream.at, inode=stream.inode), now)
             new.is_matched, new.is_ended = stream.is_matched, new.log != new.path
-            new.attach(fd, new.inode, stream.at)
+            self._attach(new, fd, stream.inode, stream.at)
         stream.is_placed, stream.is_ended = False, True
         if not self._adopt(stream, now):
             if stream.unread():
@@ -147,22 +152,33 @@ class Generations:
         except OSError as error:
             self.refuse(stream, error)
             return
-        inode = inode_of(fd)
+        try:
+            inode = inode_of(fd)
+            is_here = inode.may_be(stream.inode) and stream.is_here(fd)
+        except OSError as error:
+            os.close(fd)
+            self.refuse(stream, error)
+            return
         if inode.key != stream.inode.key:
             os.close(fd)
             return
         self._troubles.pop(stream.at, None)
-        if not inode.may_be(stream.inode):
-            os.close(fd)
-            self._lose_to_another(stream, now)
-            return
         stream.behind = True
         stream.due = 0
-        if inode.may_be(stream.inode) and stream.is_here(fd):
-            stream.attach(fd, inode, stream.at)
-        else:
+        if is_here:
+            self._attach(stream, fd, inode, stream.at)
+        elif inode.may_be(stream.inode):
             stream.fd = fd
             self.replaced(stream, now)
+        else:
+            os.close(fd)
+            self._lose_to_another(stream, now)
+
+    def _attach(self, stream: Stream, fd: int, inode: Inode, at: str) -> None:
+        try:
+            stream.attach(fd, inode, at)
+        except OSError as error:
+            self.refuse(stream, error)
 
     def _lose_to_another(self, stream: Stream, now: Micros) -> None:
         """The inode is another file's by now: a new one like any other, or a newer generation rotated since."""
@@ -214,8 +230,16 @@ class Generations:
         if last_seen == found and number in self.streams:
             return
         for stream in self._possible_originals(found):
-            if stream.is_replaced():
-                self.replaced(stream, now)
+            if stream.fd is None:
+                self.open(stream, now)
+            if stream.fd is None and stream.number in self.streams and stream.at not in self._troubles:
+                # It cannot be compared now: what the new file is, the next look tells.
+                return
+            try:
+                if stream.is_replaced():
+                    self.replaced(stream, now)
+            except OSError as error:
+                self.refuse(stream, error)
         if found.key in self.inodes():
             return
         self._shadows.pop(found.key, None)
@@ -237,10 +261,7 @@ class Generations:
         return [
             stream
             for stream in self.streams.values()
-            if stream.offset
-            and stream.fd is not None
-            and found.path != stream.path
-            and may_be_copy(found.path, stream.log)
+            if stream.offset and found.path != stream.path and may_be_copy(found.path, stream.log)
         ]
 
     def _original_of(self, found: Found) -> Stream | None:
@@ -273,9 +294,14 @@ class Generations:
         except OSError:
             return False
         stream.rest()
-        if copy.offset != stream.offset:
-            stream.go_to(fd, copy.offset)
-        stream.attach(fd, inode_of(fd), copy.found.path)
+        try:
+            inode = inode_of(fd)
+            if copy.offset != stream.offset:
+                stream.go_to(fd, copy.offset)
+        except OSError:
+            os.close(fd)
+            return False
+        self._attach(stream, fd, inode, copy.found.path)
         stream.is_placed, stream.is_matched, stream.is_ended = False, copy.found.path in self.found, True
         stream.behind, stream.done, stream.due, stream.quiet_since = True, False, 0, now
         self._shadows.pop(stream.inode.key, None)

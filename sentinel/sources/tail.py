@@ -70,9 +70,8 @@ class Tail:
         self._look(now)
         if not self._is_marked and self._options.start == "end":
             for number, stream in self._known.streams.items():
-                if number not in places and stream.fd is not None:
-                    stream.go_to(stream.fd, _end_of_last_record(stream.fd))
-                    self._known.marks.append(stream)
+                if number not in places:
+                    self._begin_at_end(stream)
 
     def read(self, now: Micros) -> Block | None:
         if not 0 <= now - self._looked_at < (LOOK_SOONEST if self._stir.has_moved else LOOK):
@@ -160,6 +159,16 @@ class Tail:
             else:
                 places[position.stream] = place
         return places
+
+    def _begin_at_end(self, stream: Stream) -> None:
+        if stream.fd is None:
+            return
+        try:
+            stream.go_to(stream.fd, _end_of_last_record(stream.fd))
+        except OSError as error:
+            self._known.refuse(stream, error)
+        else:
+            self._known.marks.append(stream)
 
     def _look(self, now: Micros) -> None:
         self._looked_at = now
