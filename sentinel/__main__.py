@@ -37,10 +37,10 @@ class LazyGroup(TyperGroup):
     """The commands, each imported when it is called and not before."""
 
     def list_commands(self, ctx: Any) -> list[str]:  # noqa: ARG002  (typer's own signature)
-        return [name for name in COMMANDS if find_spec(f"sentinel.commands.{name}")]
+        return present()
 
     def get_command(self, ctx: Any, cmd_name: str) -> TyperCommand | TyperGroup | None:  # noqa: ARG002  (typer's own)
-        return load(cmd_name) if cmd_name in COMMANDS and find_spec(f"sentinel.commands.{cmd_name}") else None
+        return load(cmd_name) if cmd_name in present() else None
 
     def format_commands(self, ctx: Any, formatter: Any) -> None:
         with formatter.section("Commands"):
@@ -50,6 +50,11 @@ class LazyGroup(TyperGroup):
         # What is near to a mistyped name is looked for among the commands typer has registered.
         self.commands = dict.fromkeys(self.list_commands(ctx), TyperCommand(name=""))
         return super().resolve_command(ctx, args)
+
+
+def present() -> list[str]:
+    """The commands that this build has."""
+    return [name for name in COMMANDS if find_spec(f"sentinel.commands.{name}")]
 
 
 def load(name: str) -> TyperCommand | TyperGroup:

@@ -15,7 +15,7 @@ import logging
 import sys
 import threading
 from collections.abc import Iterator, Mapping
-from pathlib import PurePath
+from pathlib import Path, PurePath
 from types import TracebackType
 from typing import Any, Literal, TextIO
 
@@ -24,6 +24,8 @@ from sentinel.clock import rfc3339
 Style = Literal["text", "json", "journal"]
 
 OURS = "sentinel"
+
+_PACKAGE = f"{Path(__file__).parent}/"
 
 _PRIORITY = {"DEBUG": 7, "INFO": 6, "WARNING": 4, "ERROR": 3, "CRITICAL": 2}
 """syslog(3) priorities, as sd-daemon(3) reads them at the start of a line."""
@@ -38,8 +40,9 @@ def place(error: BaseException) -> str:
     deepest = ours = ""
     for path, line in _frames(error.__traceback__):
         deepest = f"{'/'.join(PurePath(path).parts[-2:])}:{line}"
-        if OURS in PurePath(path).parts[:-1]:
-            ours = deepest
+        # Installed in /opt/sentinel, not everything below a folder of our name is ours.
+        if path.startswith(_PACKAGE):
+            ours = f"{OURS}/{path.removeprefix(_PACKAGE)}:{line}"
     return ours or deepest or "unknown place"
 
 
