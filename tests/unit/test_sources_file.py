@@ -150,6 +150,30 @@ def test_several_rotations_between_two_looks_are_read_in_order(log: Path, patter
     assert reader.take() == b"2\n3\n4\n"
 
 
+def test_a_big_generation_that_no_pattern_names_comes_whole_before_the_newest(log: Path) -> None:
+    log.write_bytes(b"1\n")
+    reader = a_reader(log)
+    reader.take()
+    log.rename(log.with_name("app.log.2"))
+    log.write_bytes((b"x" * 99 + b"\n") * 50_000)
+    log.rename(log.with_name("app.log.1"))
+    log.write_bytes(b"newest\n")
+    reader.take()
+    assert reader.blocks[-1].data == b"newest\n"
+    assert len(reader.records()) == 50_002
+
+
+def test_a_file_seen_empty_and_then_written_and_rotated_while_down_is_read(log: Path) -> None:
+    log.write_bytes(b"")
+    reader = a_reader(log)
+    reader.take()
+    reader.crash()
+    append(log, b"1\n")
+    log.rename(log.with_name("app.log.1"))
+    log.write_bytes(b"2\n")
+    assert reader.open().take() == b"1\n2\n"
+
+
 def test_a_rotation_into_a_dated_name_is_one_of_the_same_log(log: Path) -> None:
     log.write_bytes(b"1\n")
     reader = a_reader(log)
@@ -364,6 +388,14 @@ def test_space_kept_free_with_nulls_is_not_consumed_until_it_is_written(log: Pat
     assert reader.take() == b"2\n"
 
 
+def test_a_file_rewritten_with_lines_that_end_alike_is_a_new_one(log: Path) -> None:
+    log.write_bytes(b"1" + b"x" * 400 + b"\n")
+    reader = a_reader(log)
+    reader.take()
+    log.write_bytes(b"2" + b"x" * 400 + b"\n3\n")
+    assert reader.take() == b"2" + b"x" * 400 + b"\n3\n"
+
+
 def test_a_file_rewritten_with_the_same_size_is_a_new_one(log: Path) -> None:
     log.write_bytes(b"aaaa\n")
     reader = a_reader(log)
@@ -535,6 +567,14 @@ def test_start_at_the_end_skips_what_is_there_and_reads_files_that_appear_later_
     assert sorted(reader.take().split()) == [b"a", b"half", b"line", b"new"]
 
 
+def test_start_at_the_end_is_for_the_first_start_only(log: Path) -> None:
+    reader = a_reader(log, start="end")
+    reader.take()
+    reader.crash()
+    log.write_bytes(b"written while down\n")
+    assert reader.open().take() == b"written while down\n"
+
+
 def test_start_at_the_end_holds_although_nothing_was_written_before_a_restart(log: Path) -> None:
     log.write_bytes(b"old\n")
     reader = a_reader(log, start="end")
@@ -613,6 +653,10 @@ def test_a_clock_set_back_does_not_stop_the_reading(log: Path) -> None:
     append(log, b"2\n")
     reader.now -= 365 * DAY
     assert reader.take() == b"2\n"
+    log.rename(log.with_name("app.log.1"))
+    log.write_bytes(b"3\n")
+    reader.now -= 365 * DAY
+    assert reader.take() == b"3\n"
 
 
 # --- evidence ----------------------------------------------------------------------------------------------
