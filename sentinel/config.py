@@ -25,8 +25,7 @@ from sentinel.problems import Problem, Span, Unusable, by_severity, did_you_mean
 from sentinel.routing import Route
 from sentinel.secrets import SecretRef
 from sentinel.settings import ConfigPart, ReadingPart, SourceConfig, listen_address
-from sentinel.sources.file import FileOptions
-from sentinel.sources.options import SourceOptions
+from sentinel.sources import TYPES, SourceOptions
 from sentinel.yamlfile import Document
 from sentinel.yamlfile import Path as Place
 
@@ -196,15 +195,12 @@ def _with_absolute_paths(part: BaseModel, folder: Path) -> BaseModel:
     return part.model_copy(update=changes)
 
 
-SOURCE_TYPES: Mapping[str, type[SourceOptions]] = {"file": FileOptions}
-
-
 @cache
 def _source_models() -> dict[str, type[BaseModel]]:
     """Each type of source with the keys that all sources have."""
     return {
-        name: create_model(f"{name.title()}Source", __base__=(model, ReadingPart))
-        for name, model in SOURCE_TYPES.items()
+        name: create_model(f"{name.title()}Source", __base__=(kind.options, ReadingPart))
+        for name, kind in TYPES.items()
     }
 
 
@@ -216,6 +212,7 @@ def _source(document: Document, number: int, value: Any, folder: Path) -> tuple[
     assert isinstance(part, ReadingPart)
     source = part.logsource
     return SourceConfig(
+        number=number,
         options=part,
         format=part.format,
         logsource=LogSource(source.category, source.product, source.service),

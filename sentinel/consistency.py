@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping, Sequence
 
 from sentinel.channels.base import ChannelOptions
+from sentinel.formats import AUTO, FormatError, FormatOptions, make
 from sentinel.inventory import Inventory
 from sentinel.problems import Problem, Span, did_you_mean
 from sentinel.routing import listed
@@ -27,6 +28,7 @@ def check(
         *_unreached_routes(document, part),
         *_unknown_systems(document, part, inventory),
         *_left_out(document, part, sources),
+        *_formats(document, sources),
     ]
 
 
@@ -38,6 +40,10 @@ def _repeated_names(document: Document) -> Iterator[Problem]:
             said = f"source '{shorten(name)}' is given twice, first in line {first[name].line}"
             hint = "positions are kept under the name, so give each its own"
             yield Problem(span, "C006", said, hint)
+    piped = [number for number, source in enumerate(document.value["sources"]) if source.get("type") == "stdin"]
+    for number in piped[1:]:
+        span = document.span(("sources", number, "type"))
+        yield Problem(span, "C021", "standard input can be read by one source only", "keep one source of 'type: stdin'")
 
 
 def _unknown_channels(
@@ -93,8 +99,19 @@ def _left_out(document: Document, part: ConfigPart, sources: Sequence[SourceConf
     if part.inventory is None:
         said = "there is no inventory, so no event is known to be an access to personal data"
         yield Problem(document.span(), "C012", said, "add 'inventory: inventory.yaml'", "warning")
-    for number, source in enumerate(sources):
+    for source in sources:
         if not (source.logsource.category or source.logsource.product or source.logsource.service):
             said = f"source '{source.name}' has no 'logsource:', so only rules for every log are tried on it"
             hint = "write what it is, such as 'logsource: {category: webserver}'"
-            yield Problem(document.span(("sources", number)), "C013", said, hint, "warning")
+            yield Problem(document.span(("sources", source.number)), "C013", said, hint, "warning")
+
+
+def _formats(document: Document, sources: Sequence[SourceConfig]) -> Iterator[Problem]:
+    for source in sources:
+        if source.format == AUTO:
+            continue
+        try:
+            make(source.format, FormatOptions(timezone=source.timezone, time_field=source.time))
+        except FormatError as refused:
+            place = ("sources", source.number, "format")
+            yield Problem(document.span(place), "C020", refused.message, refused.hint)

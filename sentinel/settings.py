@@ -93,8 +93,11 @@ class ConfigPart(_Part):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class SourceConfig:
-    """One source: `options` for the source itself, the rest for what reads its records."""
+    """One source: `options` for the source itself, the rest for what reads its records; `number` is its place among
+    the sources of the file, from 0.
+    """
 
+    number: int
     options: SourceOptions
     format: str | Mapping[str, Any]
     logsource: LogSource

@@ -42,9 +42,9 @@ def _rules(document: Document, part: ConfigPart, folder: Path) -> Iterator[Probl
 
 def _logs(document: Document, sources: Sequence[SourceConfig]) -> Iterator[Problem]:
     reader: dict[str, str] = {}
-    for number, source in enumerate(sources):
+    for source in sources:
         for position, pattern in enumerate(getattr(source.options, "paths", ())):
-            place: Place = ("sources", number, "paths", position)
+            place: Place = ("sources", source.number, "paths", position)
             found = sorted(path for path in _matches(pattern) if Path(path).is_file())
             if not found:
                 yield _absent(document, place, pattern)

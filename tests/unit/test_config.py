@@ -64,7 +64,8 @@ def test_only_sources_are_required(folder: Path) -> None:
 
 def test_a_source_is_read_with_what_its_records_are(folder: Path) -> None:
     text = QUIET + (
-        "sources:\n- name: portal\n  type: file\n  paths: ['*.log', /var/log/../log/none]\n  format: {regex: 'x'}\n"
+        "sources:\n- name: portal\n  type: file\n  paths: ['*.log', /var/log/../log/none]\n"
+        "  format: {regex: '(?P<message>.*)'}\n"
         "  logsource: {category: webserver, product: nginx, service: s}\n  timezone: Europe/Berlin\n  time: when\n"
         "  start: end\n  history: all\n"
     )
@@ -75,7 +76,7 @@ def test_a_source_is_read_with_what_its_records_are(folder: Path) -> None:
         "portal", "file", "end", "all"
     )  # fmt: skip
     assert getattr(source.options, "paths") == [f"{folder}/*.log", "/var/log/../log/none"]  # noqa: B009  (a key of one type)
-    assert source.format == {"regex": "x"}
+    assert source.format == {"regex": "(?P<message>.*)"}
     assert source.logsource == LogSource("webserver", "nginx", "s")
     assert (source.timezone, source.time) == (ZoneInfo("Europe/Berlin"), "when")
 
@@ -128,6 +129,7 @@ LEVEL = (
 )
 ADDRESS = "4:16: C003 an address to listen on is host and port, such as '127.0.0.1:9108' or '[::1]:9108'"
 EVERY = "type: file, paths: ['*.log'], logsource: {category: c}"
+STDIN = "{{name: {}, type: stdin, logsource: {{product: p}}}}"
 ITEM = "type: file, paths: [a.log], logsource: {category: c}"
 
 
@@ -142,8 +144,8 @@ ITEM = "type: file, paths: [a.log], logsource: {category: c}"
         (QUIET + SOURCE + "rule: [x]", "4:1: C001 unknown key 'rule'", "did you mean 'rules'?"),
         (QUIET + "sources: []", "3:10: C003 'sources' has too few entries: needed: 1", ""),
         (QUIET + "sources: [5]", "3:11: C003 entry 1 of 'sources' is a number, but must be a mapping", ""),
-        (QUIET + "sources: [{name: a}]", "3:11: C002 'type' is missing", "known here: file"),
-        (QUIET + "sources: [{name: a, type: 5}]", "3:21: C003 'type' must be text", "known here: file"),
+        (QUIET + "sources: [{name: a}]", "3:11: C002 'type' is missing", "known here: file, stdin"),
+        (QUIET + "sources: [{name: a, type: 5}]", "3:21: C003 'type' must be text", "known here: file, stdin"),
         (QUIET + "sources: [{name: a, type: fil}]", "3:27: C003 unknown type 'fil'", "did you mean 'file'?"),
         (QUIET + "sources: [{type: file, paths: [a.log]}]", "3:11: C002 'name' is missing", ""),
         (QUIET + f"sources: [{{name: a, {ITEM}, pathes: []}}]", "3:75: C001 unknown key 'pathes'",
@@ -156,6 +158,10 @@ ITEM = "type: file, paths: [a.log], logsource: {category: c}"
         (QUIET + f"sources:\n- {{name: a, {ITEM}}}\n- {{name: a, {ITEM}}}",
          "5:10: C006 source 'a' is given twice, first in line 4",
          "positions are kept under the name, so give each its own"),
+        (QUIET + f"sources: [{STDIN.format('a')}, {STDIN.format('b')}]",
+         "3:76: C021 standard input can be read by one source only", "keep one source of 'type: stdin'"),
+        (QUIET + f"sources: [{{name: a, {ITEM}, format: ngnix}}]", "3:83: C020 unknown format 'ngnix'",
+         "did you mean 'nginx'?"),
         (QUIET + SOURCE + "routes: [{to: [sok, soc]}]", "4:16: C007 there is no channel 'sok'",
          "did you mean 'soc'?"),
         (QUIET + SOURCE + "routes: [{when: {level: hihg}, to: [soc]}]", "4:25: C003 'level' cannot be 'hihg'",
@@ -228,6 +234,16 @@ def test_a_doubt_is_a_warning(folder: Path, text: str, problem: str, hint: str) 
     assert shown(folder, text) == [
         f"/etc/s/sentinel.yaml:{problem}\n    hint: {hint}" if hint else f"/etc/s/sentinel.yaml:{problem}"
     ]
+
+
+def test_a_problem_of_a_later_source_is_placed_there_when_an_earlier_one_is_broken(folder: Path) -> None:
+    second = f"{{name: b, {ITEM.replace('a.log', 'none.log')}, format: x}}"
+    text = QUIET + f"sources:\n- {{name: a, type: file}}\n- {second}\n"
+    places = [line.split(" ")[:2] for line in shown(folder, text)]
+    assert places == [
+        ["/etc/s/sentinel.yaml:4:3:", "C002"], ["/etc/s/sentinel.yaml:5:78:", "C020"],
+        ["/etc/s/sentinel.yaml:5:33:", "C016"],
+    ]  # fmt: skip
 
 
 def test_problems_of_every_part_come_at_once(folder: Path) -> None:
