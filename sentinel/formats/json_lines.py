@@ -1,0 +1,188 @@
+r"""JSON lines: one object a record, its names kept as written, nested or dotted.
+
+The fast decoder reads nearly all of them. What it refuses (a lone surrogate, NaN, 1e400, a bad byte, a byte order mark)
+a tolerant one reads: U+FFFD for what is no character, null for what is no number.
+
+Of all escapes only those matter to scanning that hide printable ASCII other than `"` and `\`: PHP's `\/`, Go's
+`\u0026`, .NET's `\u0027`. `\n`, `\"` or `\u00fc` stand for bytes that no run can hold. Numbers are written in many
+ways; where the text of a number cannot be told from how it is written, the witness is found too (`_ODD_NUMBER`).
+"""
+
+from __future__ import annotations
+
+import json
+import re
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from typing import Any, Final
+
+import orjson
+
+from sentinel import ecs
+from sentinel.clock import Micros
+from sentinel.formats.base import (
+    FOLD_SIGNS,
+    PRINTABLE,
+    FormatError,
+    FormatOptions,
+    Parsed,
+    Parser,
+    escape,
+    fold,
+    needs_fold,
+    unescape,
+)
+from sentinel.formats.times import Moment, iso_reader, read_count
+
+TIME_FIELDS: Final = ("@timestamp", "timestamp", "time", "ts")
+
+_HIDDEN = rb"00(?:2[013-9a-fA-F]|[346][0-9a-fA-F]|5[0-9abd-fABD-F]|7[0-9a-eA-E])"
+_ESCAPE = re.compile(rb"\\u(%b|212[aA]|0130|017[fF])" % _HIDDEN)
+_COMMON = tuple(
+    (b"\\u00" + code, bytes.fromhex(code.decode()))
+    for code in (b"26", b"27", b"2b", b"2B", b"3c", b"3C", b"3d", b"3D", b"3e", b"3E")
+)
+# No run holds this byte, so it may stand for an escaped backslash while the other escapes are undone.
+_BACKSLASH = b"\xff"
+
+_BLANK = rb"[ \t\r]*"
+_NUMBER_END = rb"[,}\] \t\r]"
+# Fifteen significant digits are what a double gives back unchanged; 64 bits what the fast decoder keeps whole; from
+# 0.0000 and 1e16 on Python writes an exponent; minus zero is read as zero.
+_ODD_NUMBER = (
+    rb"-?(?:0\.0000|[0-9]{20}|[0-9]{8,}\.[0-9]|[0-9]+\.[0-9]{8}|[0-9]+(?:\.[0-9]+)?e)|-0(?:\.0+)?" + _NUMBER_END
+)
+_NUMERIC = frozenset(b"0123456789.+-eE")
+
+
+def make(settings: Mapping[str, Any], options: FormatOptions) -> JsonLines:
+    """The registry's entry. Raises FormatError for a setting: it has none (the time field belongs to the source)."""
+    for setting in settings.keys() - {"json"}:
+        raise FormatError(f"format 'json' has no setting '{setting}'", "write `format: json`")
+    return JsonLines(options=options)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class JsonLines:
+    """One JSON object a record."""
+
+    options: FormatOptions
+    name: str = field(default="json", init=False)
+    inert: frozenset[int] = field(default=PRINTABLE - frozenset(b'"\\'), init=False)
+    signs: tuple[bytes, ...] = field(
+        default=(rb"\\/", rb"\\u" + _HIDDEN, rb"\\u(?:212a|0130|017f)", *FOLD_SIGNS), init=False
+    )
+    opaque: tuple[bytes, ...] = field(default=(), init=False)
+
+    def decode(self, records: bytes) -> bytes:
+        if not needs_fold(records):
+            return _without_escapes(records)
+        return b"\n".join(
+            fold(_without_escapes(record)) + b" " + fold(record) if needs_fold(record) else _without_escapes(record)
+            for record in records.split(b"\n")
+        )
+
+    def witness(self, field: str, literal: bytes, at_start: bool, at_end: bool) -> bytes | None:
+        run = unescape(literal)
+        is_numeric = _NUMERIC.issuperset(run) or run.lower() in b"true" or run.lower() in b"false"
+        if field == ecs.MESSAGE:
+            # A record that is no object has its whole text as message.
+            at_start = at_end = False
+        # A field is a key with dots in it, or a path: either way its last part ends a key.
+        key = field.rpartition(".")[2].encode("utf-8", "surrogatepass")
+        if not key or not self.inert.issuperset(key):
+            return None if is_numeric else literal
+        value_of = rb'[".]%b"%b:%b' % (escape(key), _BLANK, _BLANK)
+        if not at_start:
+            tail = rb'(?:"|\.?0*%b)' % _NUMBER_END if is_numeric else b'"'
+            found = literal + (tail if at_end else b"")
+            return rb"(?:%b|%b(?:%b|\[))" % (found, value_of, _ODD_NUMBER) if is_numeric else found
+        text = b'"' + literal + (b'"' if at_end else b"")
+        if not is_numeric:
+            return rb"%b(?:%b|\[[^\n]*%b)" % (value_of, text, text)
+        number = literal + (rb"\.?0*" + _NUMBER_END if at_end else b"")
+        return rb"%b(?:%b|%b|%b|\[)" % (value_of, text, number, _ODD_NUMBER)
+
+    def parser(self, used: frozenset[str] | None) -> Parser:  # noqa: ARG002  (decoding only what is used costs more here)
+        time_of = _time_reader(self.options)
+        loads = orjson.loads
+
+        def parse(raw: bytes, _reference: Micros) -> Parsed | None:
+            try:
+                fields = loads(raw)
+            except orjson.JSONDecodeError:
+                fields = _tolerant(raw)
+            if not isinstance(fields, dict):
+                return None
+            moment = time_of(fields)
+            return (fields, None, 0) if moment is None else (fields, *moment)
+
+        return parse
+
+
+def look_up(fields: Any, name: str) -> Any:
+    """The value under a name: the name itself first, then as a path through objects; None where there is none."""
+    if not isinstance(fields, dict):
+        return None
+    if name in fields:
+        return fields[name]
+    for place, letter in enumerate(name):
+        if letter == "." and name[:place] in fields:
+            value = look_up(fields[name[:place]], name[place + 1 :])
+            if value is not None:
+                return value
+    return None
+
+
+def _time_reader(options: FormatOptions) -> Callable[[dict[str, Any]], Moment | None]:
+    iso = iso_reader(options.timezone)
+
+    def read(value: Any) -> Moment | None:
+        if isinstance(value, str):
+            return iso(value) or read_count(value)
+        return read_count(value)
+
+    def time_of(fields: dict[str, Any]) -> Moment | None:
+        for name in TIME_FIELDS:
+            if name in fields and (moment := read(fields[name])) is not None:
+                return moment
+        return None
+
+    named = options.time_field
+    return time_of if named is None else lambda fields: read(look_up(fields, named))
+
+
+def _without_escapes(records: bytes) -> bytes:
+    """Escapes that hide a byte of a run undone, once, from left to right; no other byte of a run added or removed."""
+    if b"\\\\" in records:
+        records = records.replace(b"\\\\", _BACKSLASH)
+    records = records.replace(b"\\/", b"/")
+    if b"\\u" not in records:
+        return records
+    for written, meant in _COMMON:
+        records = records.replace(written, meant)
+    return _ESCAPE.sub(lambda match: fold(chr(int(match[1], 16)).encode()), records)
+
+
+def _tolerant(raw: bytes) -> Any:
+    text = raw.decode("utf-8", "replace").removeprefix("\ufeff")
+    try:
+        return _scrub(json.loads(text, strict=False, parse_float=_finite, parse_constant=lambda _: None))
+    except (ValueError, RecursionError):
+        return None
+
+
+def _finite(written: str) -> float | None:
+    number = float(written)
+    return None if number in (float("inf"), float("-inf")) else number
+
+
+def _scrub(value: Any) -> Any:
+    """The value without lone surrogates, which no encoder can write."""
+    if isinstance(value, str):
+        return value.encode("utf-16", "surrogatepass").decode("utf-16", "replace")
+    if isinstance(value, list):
+        return [_scrub(each) for each in value]
+    if isinstance(value, dict):
+        return {_scrub(key): _scrub(each) for key, each in value.items()}
+    return value
