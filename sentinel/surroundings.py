@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import glob
 import os
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 
 from sentinel import files
@@ -19,42 +19,53 @@ LONGEST_SOCKET = 107
 _READ_HINT = "run sentinel in a group that may read it, such as 'adm', or give the right with setfacl"
 
 
-def check(document: Document, part: ConfigPart, sources: Sequence[SourceConfig], folder: Path) -> list[Problem]:
+def may_read(path: Path) -> bool:
+    """This process may read the file, or list the folder."""
+    return os.access(path, os.R_OK | (os.X_OK if path.is_dir() else 0))
+
+
+def check(
+    document: Document,
+    part: ConfigPart,
+    sources: Sequence[SourceConfig],
+    folder: Path,
+    may_read: Callable[[Path], bool] = may_read,
+) -> list[Problem]:
     """What is missing or may not be read, as this process sees it."""
     return [
-        *_rules(document, part, folder),
-        *_logs(document, sources),
+        *_rules(document, part, folder, may_read),
+        *_logs(document, sources, may_read),
         *_socket(document, part, folder),
     ]
 
 
-def _rules(document: Document, part: ConfigPart, folder: Path) -> Iterator[Problem]:
+def _rules(document: Document, part: ConfigPart, folder: Path, may_read: Callable[[Path], bool]) -> Iterator[Problem]:
     for number, written in enumerate(part.rules):
         path, span = folder / written, document.span(("rules", number))
         if not path.exists():
             hint = f"relative paths start at '{folder}', where the configuration is"
             yield Problem(span, "C014", f"there are no rules at '{path}'", hint)
-        elif not os.access(path, os.R_OK | (os.X_OK if path.is_dir() else 0)):
+        elif not may_read(path):
             yield files.unreadable(path, span, PermissionError(0, "permission denied"))
         elif not any(True for _ in files.rule_files([path])):
             yield Problem(span, "C015", f"folder '{path}' has no file that ends in .yml or .yaml", "", "warning")
 
 
-def _logs(document: Document, sources: Sequence[SourceConfig]) -> Iterator[Problem]:
+def _logs(document: Document, sources: Sequence[SourceConfig], may_read: Callable[[Path], bool]) -> Iterator[Problem]:
     reader: dict[str, str] = {}
     for source in sources:
         for position, pattern in enumerate(getattr(source.options, "paths", ())):
             place: Place = ("sources", source.number, "paths", position)
             found = sorted(path for path in _matches(pattern) if Path(path).is_file())
             if not found:
-                yield _absent(document, place, pattern)
+                yield _absent(document, place, pattern, may_read)
             for path in found:
                 other = reader.setdefault(os.path.realpath(path), source.name)
                 if other != source.name:
                     said = f"'{path}' is read by source '{other}' too, so its events count twice"
                     hint = "make the paths of one of the two narrower"
                     yield Problem(document.span(place), "C018", said, hint, "warning")
-                if not os.access(path, os.R_OK):
+                if not may_read(Path(path)):
                     yield Problem(document.span(place), "C017", f"log '{path}' may not be read", _READ_HINT, "warning")
 
 
@@ -62,11 +73,11 @@ def _matches(pattern: str) -> list[str]:
     return glob.glob(pattern, recursive=True)  # noqa: PTH207  (Path.glob cannot start from an absolute pattern)
 
 
-def _absent(document: Document, place: Place, pattern: str) -> Problem:
+def _absent(document: Document, place: Place, pattern: str, may_read: Callable[[Path], bool]) -> Problem:
     folder = Path(pattern).parent
     while glob.has_magic(str(folder)):
         folder = folder.parent
-    if folder.is_dir() and not os.access(folder, os.R_OK | os.X_OK):
+    if folder.is_dir() and not may_read(folder):
         return Problem(document.span(place), "C017", f"folder '{folder}' may not be read", _READ_HINT, "warning")
     hint = f"there is no folder '{folder}'" if not folder.is_dir() else "it is read from its beginning once it is there"
     return Problem(document.span(place), "C016", f"no file is at '{pattern}' yet", hint, "warning")

@@ -9,12 +9,12 @@ from zoneinfo import ZoneInfo
 
 import pytest
 
-from sentinel import config, files, zones
+from sentinel import config, files, schema, surroundings, zones
 from sentinel.config import Config
 from sentinel.model import LogSource
 from sentinel.problems import Unusable
 from sentinel.secrets import SecretError, SecretRef
-from sentinel.settings import listen_address
+from sentinel.settings import ConfigPart, listen_address
 
 DEPLOY = Path(__file__).parents[2] / "deploy"
 
@@ -269,13 +269,26 @@ def test_a_wrong_file_of_identities_is_shown_at_its_place(folder: Path) -> None:
     assert [line.split(" ")[:2] for line in shown(folder, QUIET + SOURCE)] == [["/etc/s/people.yaml:1:6:", "I011"]]
 
 
-@pytest.mark.skipif(os.geteuid() == 0, reason="root may read everything")
-def test_a_log_that_may_not_be_read_is_a_warning(folder: Path) -> None:
-    (folder / "a.log").chmod(0)
-    (problem,) = shown(folder, QUIET + SOURCE)
-    assert problem.startswith(
-        "/etc/s/sentinel.yaml:3:41: C017 warning: log '/etc/s/a.log' may not be read\n    hint: run"
-    )
+@pytest.mark.parametrize(
+    ("barred", "problem"),
+    [
+        ("a.log", "3:33: C017 warning: log '/etc/s/a.log' may not be read"),
+        ("logs", "3:40: C017 warning: folder '/etc/s/logs' may not be read"),
+        ("rules", "1:9: C005 cannot read '/etc/s/rules': permission denied"),
+    ],
+)
+def test_what_may_not_be_read_is_said(folder: Path, barred: str, problem: str) -> None:
+    for name in ("rules", "logs"):
+        (folder / name).mkdir()
+    (folder / "rules" / "r.yml").touch()
+    text = "rules: [rules]\nsources:\n- {name: a, type: file, paths: [a.log, logs/*.log]}\n"
+    loaded = config.load(write(folder, text), {})[0]
+    assert loaded is not None
+    part, _ = schema.validate(loaded.document, ConfigPart, "C003")
+    assert part is not None
+    found = surroundings.check(loaded.document, part, loaded.sources, folder, lambda path: path.name != barred)
+    shown = [str(each).replace(str(folder), "/etc/s").split("\n")[0] for each in found if each.code in {"C005", "C017"}]
+    assert shown == [f"/etc/s/sentinel.yaml:{problem}"]
 
 
 def test_a_pipe_or_an_enormous_file_in_place_of_the_configuration_is_refused(folder: Path) -> None:
