@@ -1,8 +1,6 @@
 from __future__ import annotations
 
-import sys
 import threading
-from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -22,15 +20,6 @@ from tests.unit.store_samples import (
     a_store,
     an_entry,
 )
-
-
-@pytest.fixture
-def hasty_threads() -> Iterator[None]:
-    """Threads take turns so often that any place where they could disturb each other is met."""
-    before = sys.getswitchinterval()
-    sys.setswitchinterval(1e-5)
-    yield
-    sys.setswitchinterval(before)
 
 
 def test_a_batch_is_empty_until_something_is_put_in() -> None:
@@ -137,39 +126,39 @@ def test_gaps_are_kept_in_order_with_any_file_name(tmp_path: Path) -> None:
         assert (second.path, second.end) == ("/logs/\\udcff.log", None)
 
 
-@pytest.mark.usefixtures("hasty_threads")
 def test_threads_that_mark_deliveries_do_not_get_into_a_commit(tmp_path: Path) -> None:
     with a_store(tmp_path) as store:
         batch = Batch()
-        for number in range(40):
+        for number in range(4):
             case = a_case(f"C-{number}")
             batch.verdict(Verdict(case=case))
             batch.owe(a_notification(case_id=case.id), "soc", b"{}")
         store.commit(batch)
+        done = threading.Event()
+        attempts = dict.fromkeys(range(4), 0)
 
-        start_together = threading.Barrier(5)
+        def deliver(number: int) -> None:
+            message_id = f"msg_C-{number}_opened"
+            while not done.is_set():
+                store.mark_inflight(message_id, "soc")
+                attempts[number] += 1
+                store.put_back(message_id, "soc", attempts[number], NOON, "503")
 
-        def deliver(numbers: range) -> None:
-            start_together.wait(timeout=30)
-            for number in numbers:
-                store.mark_inflight(f"msg_C-{number}_opened", "soc")
-                store.mark_sent(f"msg_C-{number}_opened", "soc", NOON)
-
-        couriers = [threading.Thread(target=deliver, args=(range(start, 40, 4),)) for start in range(4)]
+        couriers = [threading.Thread(target=deliver, args=(number,)) for number in range(4)]
         for courier in couriers:
             courier.start()
-        start_together.wait(timeout=30)
-        offset = 0
-        while any(courier.is_alive() for courier in couriers):
-            offset += 1
+        for offset in range(20):
             batch = Batch()
             batch.read(a_position(offset))
-            for _ in range(30):
+            for _ in range(50):
                 batch.audit(an_entry())
             store.commit(batch)
-        assert store.outbox_counts() == {("soc", "sent"): 40}
-        assert store.positions() == [a_position(offset)]
-        assert len(store.audit()) == 30 * offset
+        done.set()
+        for courier in couriers:
+            courier.join()
+        assert [row.attempts for row in store.outbox_due("soc", NOON, 10)] == list(attempts.values())
+        assert store.positions() == [a_position(19)]
+        assert len(store.audit()) == 20 * 50
         assert store.verify_audit() == []
 
 
