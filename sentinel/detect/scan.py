@@ -7,8 +7,11 @@ block; one scratch a thread, which here is one scanner, used by the main loop al
 
 from __future__ import annotations
 
+from bisect import bisect_left
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
+from io import BytesIO
+from itertools import accumulate
 
 import hyperscan
 
@@ -19,6 +22,15 @@ Key = int | frozenset[int]
 """Which patterns a record was hit by: one number, or several."""
 
 NOTHING: Key = frozenset()
+MOSTLY = 4
+"""One record in so many with a sign (of records of 256 bytes) makes decoding whole blocks the cheaper way."""
+
+BLOCKS = 64
+"""For so many blocks, before the records with a sign are counted again."""
+
+Hits = dict[tuple[int, int], list[int]]
+"""The patterns that hit each record, by its start and end."""
+
 _SHIFT = 24
 _MASK = (1 << _SHIFT) - 1
 
@@ -39,6 +51,7 @@ class Scanner:
         self._log = log
         self._choices = choices
         self._shares: list[Share] = []
+        self._decode_whole = 0
         self._compile([cheapest(each, guess) for each in choices])
 
     @property
@@ -78,7 +91,9 @@ class Scanner:
         self._targets += [everything] * len(self._log.opaque)
         self._signs = len(names)
         names += self._log.signs
-        self._database = _database(names if self._opaque or self._always else [])
+        names = names if self._opaque or self._always else []
+        self._database = _database(names)
+        self._unsigned = _database(names[: self._signs])
 
     def targets(self, key: Key) -> tuple[int, ...]:
         """The targets that a record with these hits may match, in order."""
@@ -87,12 +102,11 @@ class Scanner:
 
     def candidates(self, data: bytes, starts: Sequence[int] | None = None) -> Iterator[tuple[int, int, Key]]:
         """The records that may match: start, end (without newline) and hits, in the order they stand in the block."""
-        found = _grouped(self._scan(data), data) if starts is None else _grouped_by(self._scan(data), data, starts)
-        signs = self._signs
-        plain = {place: ids for place, ids in found.items() if max(ids) < signs}
-        marked = [place for place, ids in found.items() if max(ids) >= signs]
-        if marked:
-            plain |= self._decoded(data, marked, found)
+        if starts is None and self._decode_whole > 0:
+            self._decode_whole -= 1
+            plain = self._both(data)
+        else:
+            plain = self._each(data, starts)
         if self._always:
             for place in records(data, starts):
                 plain.setdefault(place, [])
@@ -100,21 +114,54 @@ class Scanner:
             ids = plain[place]
             yield *place, ids[0] if len(ids) == 1 else frozenset(ids)
 
-    def _scan(self, data: bytes) -> list[int]:
-        return _hits(self._database, data) if self._database is not None else []
+    def _each(self, data: bytes, starts: Sequence[int] | None) -> Hits:
+        """The block scanned, and the records in it that carry a sign scanned again as they look decoded."""
+        hits = _hits(self._database, data)
+        found = _grouped(hits, data) if starts is None else _grouped_by(hits, data, starts)
+        signs = self._signs
+        plain = {place: ids for place, ids in found.items() if max(ids) < signs}
+        marked = [place for place, ids in found.items() if max(ids) >= signs]
+        if marked:
+            text = self._log.decode(b"".join(data[start:end].replace(b"\n", b" ") + b"\n" for start, end in marked))
+            again = self._by_line(text, marked)
+            for place in marked:
+                ids = {each for each in found[place] if each < signs}.union(again.get(place, ()))
+                if ids:
+                    plain[place] = list(ids)
+            if len(marked) * MOSTLY > len(data) // 256:
+                self._decode_whole = BLOCKS
+        return plain
 
-    def _decoded(
-        self, data: bytes, marked: list[tuple[int, int]], found: dict[tuple[int, int], list[int]]
-    ) -> dict[tuple[int, int], list[int]]:
-        """The marked records as they look decoded, all scanned in one call."""
-        text = self._log.decode(b"".join(data[start:end].replace(b"\n", b" ") + b"\n" for start, end in marked))
-        again = _grouped(self._scan(text), text)
-        lines = {place: number for number, place in enumerate(records(text, None))}
-        more = {marked[lines[place]]: ids for place, ids in again.items()}
-        hits = {
-            place: [each for each in {*found[place], *more.get(place, ())} if each < self._signs] for place in marked
-        }
-        return {place: ids for place, ids in hits.items() if ids}
+    def _both(self, data: bytes) -> Hits:
+        """The block scanned as it is and decoded as a whole: cheaper where most records carry a sign."""
+        plain = _grouped(_hits(self._unsigned, data), data)
+        text = self._log.decode(data)
+        for place, ids in self._by_line(text, _Lines(data)).items():
+            plain[place] = list({*plain.get(place, ()), *ids})
+        return plain
+
+    def _by_line(self, text: bytes, places: Sequence[tuple[int, int]] | _Lines) -> Hits:
+        """Hits in decoded records, by the places of the same records as they were."""
+        found = _grouped(_hits(self._unsigned, text), text)
+        lines = _Lines(text) if found else None
+        return {places[lines.number(start)]: ids for (start, _), ids in found.items()} if lines else {}
+
+
+class _Lines:
+    """The lines of a block by their number."""
+
+    def __init__(self, data: bytes) -> None:
+        self._data = data
+        self._starts = list(accumulate(map(len, BytesIO(data).readlines()), initial=0))
+
+    def number(self, start: int) -> int:
+        """The number of the line that begins there."""
+        return bisect_left(self._starts, start)
+
+    def __getitem__(self, number: int) -> tuple[int, int]:
+        """Start and end, without its newline, of a line."""
+        end = self._starts[number + 1]
+        return self._starts[number], end - 1 if self._data[end - 1] == 10 else end
 
 
 def _database(names: Sequence[bytes]) -> hyperscan.Database | None:
@@ -126,9 +173,11 @@ def _database(names: Sequence[bytes]) -> hyperscan.Database | None:
     return database
 
 
-def _hits(database: hyperscan.Database, data: bytes) -> list[int]:
+def _hits(database: hyperscan.Database | None, data: bytes) -> list[int]:
     """The ends of all hits and their patterns, one number each, sorted."""
     found: list[int] = []
+    if database is None:
+        return found
     add = found.append
 
     def hit(number: int, _start: int, end: int, _flags: int, _context: object) -> None:
@@ -139,9 +188,9 @@ def _hits(database: hyperscan.Database, data: bytes) -> list[int]:
     return found
 
 
-def _grouped(hits: list[int], data: bytes) -> dict[tuple[int, int], list[int]]:
+def _grouped(hits: list[int], data: bytes) -> Hits:
     """Hits by the line they are in. No pattern matches a newline, so a hit is in one line."""
-    groups: dict[tuple[int, int], list[int]] = {}
+    groups: Hits = {}
     line_end = -1
     ids: list[int] = []
     for each in hits:
@@ -160,9 +209,9 @@ def _grouped(hits: list[int], data: bytes) -> dict[tuple[int, int], list[int]]:
     return groups
 
 
-def _grouped_by(hits: list[int], data: bytes, starts: Sequence[int]) -> dict[tuple[int, int], list[int]]:
+def _grouped_by(hits: list[int], data: bytes, starts: Sequence[int]) -> Hits:
     """Hits by the record they are in, where records may have several lines."""
-    groups: dict[tuple[int, int], list[int]] = {}
+    groups: Hits = {}
     places = records(data, starts)
     place = next(places, (0, 0))
     for each in hits:
@@ -182,8 +231,7 @@ def records(data: bytes, starts: Sequence[int] | None) -> Iterator[tuple[int, in
             yield start, following - 1 if data[following - 1 : following] == b"\n" else following
         return
     start = 0
-    while start < len(data):
-        end = data.find(b"\n", start)
-        end = len(data) if end < 0 else end
-        yield start, end
-        start = end + 1
+    for line in BytesIO(data):
+        end = start + len(line)
+        yield start, end - 1 if line.endswith(b"\n") else end
+        start = end

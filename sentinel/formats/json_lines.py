@@ -11,9 +11,9 @@ ways; where the text of a number cannot be told from how it is written, the witn
 from __future__ import annotations
 
 import json
-import re
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
+from itertools import product
 from typing import Any, Final
 
 import orjson
@@ -37,11 +37,13 @@ from sentinel.formats.times import Moment, iso_reader, read_count
 TIME_FIELDS: Final = ("@timestamp", "timestamp", "time", "ts")
 
 _HIDDEN = rb"00(?:2[013-9a-fA-F]|[346][0-9a-fA-F]|5[0-9abd-fABD-F]|7[0-9a-eA-E])"
-_ESCAPE = re.compile(rb"\\u(%b|212[aA]|0130|017[fF])" % _HIDDEN)
-_COMMON = tuple(
-    (b"\\u00" + code, bytes.fromhex(code.decode()))
-    for code in (b"26", b"27", b"2b", b"2B", b"3c", b"3C", b"3d", b"3D", b"3e", b"3E")
-)
+_MEANT: Final = {
+    spelling.encode(): fold(chr(code).encode())
+    for code in (*(PRINTABLE - frozenset(b'"\\')), 0x212A, 0x0130, 0x017F)
+    for spelling in {"".join(letters) for letters in product(*((each, each.upper()) for each in f"{code:04x}"))}
+}
+"""The four digits behind `\\u`, in every spelling, and what they stand for, where that may be part of a run."""
+
 # No run holds this byte, so it may stand for an escaped backslash while the other escapes are undone.
 _BACKSLASH = b"\xff"
 
@@ -156,12 +158,16 @@ def _without_escapes(records: bytes) -> bytes:
     """Escapes that hide a byte of a run undone, once, from left to right; no other byte of a run added or removed."""
     if b"\\\\" in records:
         records = records.replace(b"\\\\", _BACKSLASH)
-    records = records.replace(b"\\/", b"/")
-    if b"\\u" not in records:
+    if b"\\/" in records:
+        records = records.replace(b"\\/", b"/")
+    first, *rest = records.split(b"\\u")
+    if not rest:
         return records
-    for written, meant in _COMMON:
-        records = records.replace(written, meant)
-    return _ESCAPE.sub(lambda match: fold(chr(int(match[1], 16)).encode()), records)
+    pieces = [first]
+    for piece in rest:
+        meant = _MEANT.get(piece[:4])
+        pieces += (b"\\u", piece) if meant is None else (meant, piece[4:])
+    return b"".join(pieces)
 
 
 def _tolerant(raw: bytes) -> Any:
