@@ -111,11 +111,11 @@ def print_problems(problems: Sequence[Problem]) -> None:
 
 
 def print_trouble(message: str, hint: str = "") -> None:
-    """What went wrong and what to do about it, on standard error."""
+    """What went wrong and what to do about it, on standard error. A hint may have several lines."""
     terminal = console(error=True)
     terminal.print(f"sentinel: {safe(message)}", style="red")
-    if hint:
-        terminal.print(f"    hint: {safe(hint)}")
+    for number, line in enumerate(hint.splitlines()):
+        terminal.print(f"    {'hint: ' if number == 0 else '  '}{safe(line)}", soft_wrap=True)
 
 
 def examples(*lines: str) -> str:

@@ -121,6 +121,12 @@ class Traffic:
         """How many patients the insider has read so far."""
         return self._read
 
+    def read_at(self, now: Micros) -> int:
+        """How many patients the insider has read by that moment."""
+        step = self._plan.insider_seconds * SECOND / self._plan.insider_patients
+        elapsed = now - self._plan.insider_from
+        return 0 if elapsed < 0 else min(int(elapsed / step) + 1, self._plan.insider_patients)
+
     def between(self, start: Micros, end: Micros) -> Lines:
         """The lines of a stretch of time. Stretches are asked for in order and without holes."""
         portal, application, count = [], [], 0
