@@ -86,6 +86,7 @@ class Stdin:
 
     def _open_spool(self) -> int:
         flags = os.O_RDWR | os.O_CREAT | os.O_APPEND | os.O_CLOEXEC | os.O_NOFOLLOW
+        self._spool.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
         spool = os.open(self._spool, flags, 0o600)
         size = os.fstat(spool).st_size
         if size and os.pread(spool, 1, size - 1) != b"\n":

@@ -82,10 +82,11 @@ class Tail:
             # Last of all, so that a start that was broken off before begins once more as the first.
             self._is_marked = True
             return self._handed(0, "", Piece(0, b""), to_text(None, self._first), now)
-        if self._stir.has_grown:
-            self._stir.has_grown = False
+        if self._stir.grown:
+            names = self._stir.take_grown()
             for stream in self._known.streams.values():
-                stream.due = 0
+                if stream.at in names or "" in names:
+                    stream.due = 0
         block = self._next_in_turn(now)
         if block is None and self._known.marks:
             return self._mark(self._known.marks.popleft(), now)
@@ -93,7 +94,7 @@ class Tail:
 
     def stir(self) -> None:
         """Something was written: look at the open files at the next read. May be called from any thread."""
-        self._stir.has_grown = True
+        self._stir.grown.append("")
 
     def reread(self, stream: int, offset: int, length: int) -> bytes | None:
         known = self._known.streams.get(stream)
@@ -136,7 +137,7 @@ class Tail:
 
     def wait_seconds(self, now: Micros) -> float:
         """How long nothing needs to be read, unless something stirs before."""
-        if self._known.marks or not self._is_marked or self._stir.has_grown:
+        if self._known.marks or not self._is_marked or self._stir.grown:
             return 0.0
         looks = self._looked_at + (LOOK_SOONEST if self._stir.has_moved else LOOK)
         every = [each for each in self._known.streams.values() if each.fd is not None and not self._known.waits(each)]
@@ -182,6 +183,8 @@ class Tail:
         start = self._turn % len(every) if every else 0
         held_back: list[Stream] = []
         for stream in every[start:] + every[:start]:
+            if stream.fd is None or now < stream.due <= now + LOOK:
+                continue
             if self._known.waits(stream):
                 held_back.append(stream)
             elif (piece := self._next_of(stream, now)) is not None:
@@ -193,7 +196,7 @@ class Tail:
         return None
 
     def _next_of(self, stream: Stream, now: Micros) -> Piece | None:
-        if stream.fd is None or now < stream.due <= now + LOOK:
+        if stream.fd is None:
             return None
         try:
             return self._records(stream, now)

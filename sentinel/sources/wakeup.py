@@ -6,7 +6,9 @@ and never a fact; without any event everything is still found by looking every s
 
 from __future__ import annotations
 
+import os
 import threading
+from collections import deque
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -23,6 +25,7 @@ from watchdog.observers.api import BaseObserver, ObservedWatch
 
 from sentinel.clock import MINUTE, SECOND, Micros
 
+NAMES = 1024
 FOLDERS = 64  # each costs a thread; the others are looked at every second
 
 # Without a filter our own opening and closing of files would be events too, and wake us without end.
@@ -30,11 +33,19 @@ _EVENTS: list[type[FileSystemEvent]] = [FileModifiedEvent, FileCreatedEvent, Fil
 
 
 class Stir:
-    """What happened since somebody last looked. Set by the watching thread, cleared by the reader before it looks."""
+    """What happened since somebody last looked. Marked by the watching thread, taken by the reader before it looks.
+
+    `grown` are names of files that were written to, "" for any; of very many, the oldest fall out and are looked at
+    when their time comes.
+    """
 
     def __init__(self) -> None:
-        self.has_grown = False
+        self.grown: deque[str] = deque(maxlen=NAMES)
         self.has_moved = False
+
+    def take_grown(self) -> set[str]:
+        """The names so far, each once."""
+        return {self.grown.popleft() for _ in range(len(self.grown))}
 
 
 class _Handler(FileSystemEventHandler):
@@ -47,7 +58,7 @@ class _Handler(FileSystemEventHandler):
     def dispatch(self, event: FileSystemEvent) -> None:
         for stir in self.stirs:
             if isinstance(event, FileModifiedEvent):
-                stir.has_grown = True
+                stir.grown.append(os.fsdecode(event.src_path).removeprefix("./"))
             else:
                 stir.has_moved = True
         self._wake.set()

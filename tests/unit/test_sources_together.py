@@ -72,6 +72,22 @@ def test_each_source_takes_up_its_own_positions(tmp_path: Path) -> None:
     again.close()
 
 
+def test_sources_can_be_opened_again_after_they_were_closed(tmp_path: Path, wake: threading.Event) -> None:
+    log = tmp_path / "app.log"
+    log.write_bytes(b"1\n")
+    sources = Sources(files(log, poll=False), tmp_path, wake)
+    sources.open([], START)
+    stored = {block.stream: block.position for block in drain(sources, START + SECOND)}
+    append(log, b"2\n")
+    sources.close()
+    sources.open(list(stored.values()), START + SECOND)
+    assert [block.data for block in drain(sources, START + 2 * SECOND)] == [b"2\n"]
+    wake.clear()
+    append(log, b"3\n")
+    assert wake.wait(PATIENCE)
+    sources.close()
+
+
 def test_forgotten_streams_and_gaps_name_their_source(tmp_path: Path) -> None:
     log = tmp_path / "app.log"
     log.write_bytes(b"1\nhalf")
@@ -186,7 +202,7 @@ def test_a_folder_no_longer_wanted_is_left_alone(watched: tuple[WakeUp, Stir, Pa
 
 def test_what_is_piped_in_is_spooled_and_read_from_there(tmp_path: Path, wake: threading.Event) -> None:
     reading, writing = os.pipe()
-    source = Stdin(StdinOptions(name="piped"), tmp_path, wake, reading)
+    source = Stdin(StdinOptions(name="piped"), tmp_path / "state" / "spool", wake, reading)
     source.open([], START)
     os.write(writing, b"one\ntw")
     assert wake.wait(PATIENCE)
@@ -198,7 +214,7 @@ def test_what_is_piped_in_is_spooled_and_read_from_there(tmp_path: Path, wake: t
     assert wake.wait(PATIENCE)
     source.close()
     os.close(reading)
-    spool = tmp_path / "piped.spool"
+    spool = tmp_path / "state" / "spool" / "piped.spool"
     assert spool.read_bytes() in (b"one\ntwo", b"one\ntwo\n")
     assert stat.S_IMODE(spool.stat().st_mode) == 0o600
 
