@@ -10,6 +10,7 @@ from __future__ import annotations
 import hashlib
 import json
 from collections.abc import Iterator
+from contextlib import suppress
 from dataclasses import dataclass
 from typing import Any, Final, Literal
 
@@ -22,13 +23,14 @@ from sentinel.vault import KeyUnavailable, Vault, chain
 
 _FIRST_LINK: Final = bytes(32)
 _PAGE: Final = 1000
+_DETAIL: Final = "audit detail"
 
 Item = Literal["audit", "evidence"]
 
 
 @dataclass(frozen=True, slots=True)
 class AuditRow:
-    """One entry of the audit trail. `who` and `detail` are None where their key is gone."""
+    """One entry of the audit trail. `detail` is None where its key is gone, `who` where it was changed."""
 
     seq: int
     at: Micros
@@ -57,9 +59,10 @@ class Head:
 def append(db: apsw.Connection, vault: Vault, entry: AuditEntry) -> None:
     """The entry is in the trail and in the chain, `who` and `detail` sealed.
 
-    The detail is sealed under the case's own key, and under the store's where the case has none any more.
+    The detail is sealed under the case's own key, where there is none (any more) under the store's, and where there
+    is no file of keys at all under the master key alone: an act is never left out of the trail.
     """
-    who = vault.seal_text("audit who", entry.who)
+    who = vault.seal_state("audit who", entry.who.encode("utf-8", "replace"))
     detail, key = _sealed(vault, entry)
     db.execute(
         "INSERT INTO audit (at, case_id, act, who, detail, key) VALUES (?, ?, ?, ?, ?, ?)",
@@ -72,11 +75,11 @@ def append(db: apsw.Connection, vault: Vault, entry: AuditEntry) -> None:
 def _sealed(vault: Vault, entry: AuditEntry) -> tuple[bytes, str]:
     text = json.dumps(dict(entry.detail), default=str)
     if entry.case_id is not None:
-        try:
-            return vault.seal(entry.case_id, "audit detail", text.encode()), "case"
-        except KeyUnavailable:
-            pass
-    return vault.seal_text("audit detail", text), "store"
+        with suppress(KeyUnavailable):
+            return vault.seal(entry.case_id, _DETAIL, text.encode()), "case"
+    with suppress(KeyUnavailable):
+        return vault.seal_text(_DETAIL, text), "store"
+    return vault.seal_state(_DETAIL, text.encode()), "master"
 
 
 def load(db: apsw.Connection, vault: Vault, case_id: str | None = None) -> list[AuditRow]:
@@ -93,20 +96,19 @@ def load(db: apsw.Connection, vault: Vault, case_id: str | None = None) -> list[
 
 def _opened(vault: Vault, found: Row) -> AuditRow:
     seq, at, case_id, act, who, detail, key = found
-    try:
-        name = vault.unseal_text("audit who", who)
-    except KeyUnavailable:
-        name = None
-    try:
-        text = (
-            vault.unseal(case_id, "audit detail", detail)
-            if key == "case"
-            else vault.unseal_text("audit detail", detail)
-        )
-        content: dict[str, Any] | None = json.loads(text)
-    except KeyUnavailable:
-        content = None
+    name: str | None = None
+    content: dict[str, Any] | None = None
+    with suppress(KeyUnavailable):
+        name = vault.unseal_state("audit who", who).decode("utf-8", "replace")
+    with suppress(KeyUnavailable):
+        content = json.loads(_unsealed(vault, case_id, detail, key))
     return AuditRow(seq, at, case_id, act, name, content)
+
+
+def _unsealed(vault: Vault, case_id: str, detail: bytes, key: str) -> str | bytes:
+    if key == "case":
+        return vault.unseal(case_id, _DETAIL, detail)
+    return vault.unseal_text(_DETAIL, detail) if key == "store" else vault.unseal_state(_DETAIL, detail)
 
 
 # --- the chain ---------------------------------------------------------------------------------------------

@@ -10,6 +10,7 @@ from __future__ import annotations
 import dataclasses
 import json
 from collections.abc import Iterable
+from contextlib import suppress
 from dataclasses import dataclass
 from typing import Any, Final
 
@@ -81,7 +82,7 @@ class FindingValues:
 
 def save(db: apsw.Connection, vault: Vault, case: Case) -> None:
     """The case stands as given."""
-    owner = None if case.owner is None else vault.seal_text(f"owner {case.id}", case.owner)
+    owner = None if case.owner is None else vault.seal_state(f"owner {case.id}", case.owner.encode("utf-8", "replace"))
     db.execute(
         "INSERT INTO cases (id, state, level, key_hash, detected_at, historical, body, owner) "
         "VALUES (?, ?, ?, ?, ?, ?, ?, ?) ON CONFLICT (id) DO UPDATE SET state = excluded.state, "
@@ -113,10 +114,10 @@ def _case(vault: Vault, found: Row) -> Case:
     case = from_text(body)
     if owner is None:
         return case
-    try:
-        return dataclasses.replace(case, owner=vault.unseal_text(f"owner {case.id}", owner))
-    except KeyUnavailable:
-        return case
+    # An owner that does not open (somebody changed the file) must not keep the case's clock from running.
+    with suppress(KeyUnavailable):
+        case = dataclasses.replace(case, owner=vault.unseal_state(f"owner {case.id}", owner).decode("utf-8", "replace"))
+    return case
 
 
 def to_text(case: Case) -> str:

@@ -119,6 +119,10 @@ def telling(db: apsw.Connection | None = None) -> Iterator[None]:
         if isinstance(error, apsw.FullError) or (db is not None and db.system_errno in _NO_SPACE):
             kind = StoreFull
         raise kind(f"{_WORDS[kind]} ({type(error).__name__})") from error
+    except OSError as error:
+        # The file of keys is written within a commit too.
+        kind = StoreFull if error.errno in _NO_SPACE else StoreBroken
+        raise kind(f"{_WORDS[kind]} ({type(error).__name__})") from error
 
 
 def shipped_migrations() -> Migrations:

@@ -13,7 +13,8 @@ import apsw
 from sentinel.clock import Micros
 from sentinel.model import Notification
 from sentinel.store.connection import number, rows
-from sentinel.vault import Vault
+from sentinel.store.errors import StoreError
+from sentinel.vault import KeyUnavailable, Vault
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -28,6 +29,21 @@ class OutboxRow:
     attempts: int
     owed_at: Micros
     interrupted: bool
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Delivery:
+    """How one message to one channel stands; `state` is `pending`, `inflight`, `sent` or `never`."""
+
+    message_id: str
+    key: str
+    channel: str
+    state: str
+    attempts: int
+    owed_at: Micros
+    next_at: Micros
+    sent_at: Micros | None
+    last_reason: str
 
 
 def owe(db: apsw.Connection, vault: Vault, notification: Notification, channel: str, body: bytes) -> None:
@@ -57,13 +73,20 @@ def due(db: apsw.Connection, vault: Vault, channel: str, now: Micros, limit: int
             case_id=case_id,
             key=key,
             channel=name,
-            body=vault.unseal_state(_purpose(message_id, name), body),
+            body=_unsealed(vault, message_id, name, body),
             attempts=attempts,
             owed_at=owed_at,
             interrupted=bool(interrupted),
         )
         for message_id, case_id, key, name, body, attempts, owed_at, interrupted in found
     ]
+
+
+def _unsealed(vault: Vault, message_id: str, channel: str, body: bytes) -> bytes:
+    try:
+        return vault.unseal_state(_purpose(message_id, channel), body)
+    except KeyUnavailable:
+        raise StoreError(f"the message '{message_id}' was changed in the store") from None
 
 
 def mark_inflight(db: apsw.Connection, message_id: str, channel: str) -> None:
@@ -98,6 +121,18 @@ def mark_never(db: apsw.Connection, message_id: str, channel: str, reason: str) 
 def take_up(db: apsw.Connection) -> None:
     """What was being sent when the last process ended is owed again, marked as a possible repeat."""
     db.execute("UPDATE outbox SET state = 'pending', interrupted = 1 WHERE state = 'inflight'")
+
+
+def load(db: apsw.Connection, case_id: str) -> list[Delivery]:
+    """How each message of a case stands, in the order they were owed."""
+    found = rows(
+        db,
+        "SELECT message_id, key, channel, state, attempts, owed_at, next_at, sent_at, last_reason FROM outbox "
+        "WHERE case_id = ? ORDER BY number",
+        (case_id,),
+    )
+    names = ("message_id", "key", "channel", "state", "attempts", "owed_at", "next_at", "sent_at", "last_reason")
+    return [Delivery(**dict(zip(names, each, strict=True))) for each in found]
 
 
 def counts(db: apsw.Connection) -> dict[tuple[str, str], int]:

@@ -23,7 +23,7 @@ from sentinel.store.batch import Batch
 from sentinel.store.cases import FindingRow, FindingValues
 from sentinel.store.errors import StoreError
 from sentinel.store.evidence import EvidenceRow
-from sentinel.store.outbox import OutboxRow
+from sentinel.store.outbox import Delivery, OutboxRow
 from sentinel.store.windows import Windows
 from sentinel.vault import Vault
 
@@ -281,6 +281,11 @@ class Store:
         """The channel will not take the message, however often it is tried."""
         with self._writing() as db:
             outbox.mark_never(db, message_id, channel, reason)
+
+    def deliveries(self, case_id: str) -> list[Delivery]:
+        """How each message of a case stands, in the order they were owed."""
+        with self._reading() as db:
+            return outbox.load(db, case_id)
 
     def outbox_counts(self) -> dict[tuple[str, str], int]:
         """How many messages there are by (channel, state), without the pairs that have none."""

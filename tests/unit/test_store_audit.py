@@ -98,3 +98,10 @@ def test_a_long_trail_is_read_in_pages(tmp_path: Path) -> None:
         assert store.verify_audit() == []
         store._db.execute("UPDATE audit SET act = 'x' WHERE number = 1050")
         assert [each.seq for each in store.verify_audit()] == [1050]
+
+
+def test_an_entry_somebody_changed_is_still_shown_as_far_as_it_can_be(tmp_path: Path) -> None:
+    with a_trail(tmp_path) as store:
+        store._db.execute("UPDATE audit SET who = x'01', detail = x'01' WHERE number = 2")
+        changed = store.audit()[1]
+        assert (changed.act, changed.who, changed.detail) == ("looked", None, None)

@@ -12,7 +12,7 @@ from sentinel.model import Case, Level, Mode, State, Verdict
 from sentinel.store import Batch
 from sentinel.store.cases import FindingValues, from_text, to_text
 from sentinel.vault import KeyUnavailable
-from tests.unit.store_samples import NOON, a_batch, a_batch_of_cases, a_case, a_finding, a_store
+from tests.unit.store_samples import a_batch, a_batch_of_cases, a_case, a_finding, a_store
 
 # Every field, also those added later, gets values of its own type.
 CASES = st.builds(Case, **{name: st.from_type(kind) for name, kind in get_type_hints(Case).items()})
@@ -114,9 +114,16 @@ def test_subjects_are_counted_once_a_case(tmp_path: Path) -> None:
         assert store.subject_count("C-3") == 0
 
 
-def test_the_owner_is_lost_with_the_keys_and_the_case_is_not(tmp_path: Path) -> None:
+def test_a_case_keeps_its_owner_when_the_file_of_keys_is_lost(tmp_path: Path) -> None:
     with a_store(tmp_path) as store:
-        store.commit(one(a_case(owner="kim.larsen", detected_at=NOON)))
+        store.commit(one(a_case(owner="kim.larsen")))
     (tmp_path / "keys.db").unlink()
     with a_store(tmp_path) as store:
-        assert store.case("C-1") == a_case(owner=None, detected_at=NOON)
+        assert store.case("C-1") == a_case(owner="kim.larsen")
+
+
+def test_an_owner_somebody_changed_does_not_stop_the_case(tmp_path: Path) -> None:
+    with a_store(tmp_path) as store:
+        store.commit(one(a_case(owner="kim.larsen")))
+        store._db.execute("UPDATE cases SET owner = x'0102'")
+        assert store.open_cases() == [a_case(owner=None)]

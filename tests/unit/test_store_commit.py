@@ -7,7 +7,7 @@ import pytest
 
 from sentinel.model import Gap, Verdict
 from sentinel.store import Batch, StoreBroken, StoreError, StoreFull
-from sentinel.vault import Vault
+from sentinel.vault import KeyUnavailable, Vault
 from tests.unit.store_samples import (
     MASTER,
     NOON,
@@ -84,6 +84,33 @@ def test_a_disk_that_fails_is_told_apart_from_a_full_one(tmp_path: Path) -> None
         with pytest.raises(StoreBroken):
             store.commit(a_batch())
         store._db.pragma("query_only", "off")
+
+
+def test_without_the_file_of_keys_the_case_is_opened_and_nothing_is_written_in_clear(tmp_path: Path) -> None:
+    with a_store(tmp_path) as store:
+        (tmp_path / "keys.db").unlink()
+        batch = a_batch()
+        batch.audit(an_entry("looked", None, why="kim.larsen"))
+        store.commit(batch)
+        assert store.open_cases() == [a_case()]
+        assert [row.body for row in store.outbox_due("soc", NOON, 10)] == [b"{}"]
+        assert [row.raw for row in store.read_evidence("C-1")] == [None]
+        assert [(row.act, row.detail) for row in store.audit()] == [("opened", {}), ("looked", {"why": "kim.larsen"})]
+        assert store.verify_audit() == []
+        with pytest.raises(KeyUnavailable):
+            store.finding_values("f_1")
+    content = b"".join(each.read_bytes() for each in tmp_path.iterdir())
+    assert b"kim.larsen" not in content
+    assert b"GET /api/" not in content
+
+
+def test_a_file_of_keys_that_cannot_be_written_stops_the_commit(tmp_path: Path) -> None:
+    with a_store(tmp_path) as store:
+        (tmp_path / "keys.db").unlink()
+        (tmp_path / "keys.db").mkdir()
+        with pytest.raises(StoreBroken):
+            store.commit(a_batch())
+        assert store.cases() == []
 
 
 def test_the_last_position_of_a_stream_counts(tmp_path: Path) -> None:

@@ -2,7 +2,9 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from sentinel.store import Batch, Store
+import pytest
+
+from sentinel.store import Batch, Store, StoreError
 from tests.unit.store_samples import NOON, a_notification, a_store
 
 MINUTE = 60_000_000
@@ -112,3 +114,24 @@ def test_the_age_of_the_oldest_message_counts_from_when_it_was_owed(tmp_path: Pa
         assert store.oldest_undelivered(NOON - MINUTE) == 0
         store.mark_sent("msg_C-1_opened", "soc", NOON)
         assert store.oldest_undelivered(NOON + MINUTE) == 0
+
+
+def test_how_the_messages_of_a_case_stand_can_be_shown(tmp_path: Path) -> None:
+    with a_store(tmp_path) as store:
+        store.commit(owing(("C-1", "opened"), ("C-1", "confirmed"), ("C-2", "opened")))
+        store.put_back("msg_C-1_opened", "soc", 1, NOON + MINUTE, "503")
+        store.mark_sent("msg_C-1_opened", "soc", NOON + MINUTE, "200")
+        assert [
+            (each.key, each.state, each.attempts, each.sent_at, each.last_reason) for each in store.deliveries("C-1")
+        ] == [
+            ("opened", "sent", 2, NOON + MINUTE, "200"),
+            ("confirmed", "pending", 0, None, ""),
+        ]
+
+
+def test_a_message_somebody_changed_is_not_sent(tmp_path: Path) -> None:
+    with a_store(tmp_path) as store:
+        store.commit(owing(("C-1", "opened")))
+        store._db.execute("UPDATE outbox SET body = x'7b7d'")
+        with pytest.raises(StoreError, match="'msg_C-1_opened' was changed"):
+            store.outbox_due("soc", NOON, 1)

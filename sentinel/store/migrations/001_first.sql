@@ -114,7 +114,7 @@ CREATE TABLE audit (
     act     TEXT NOT NULL,
     who     BLOB NOT NULL,
     detail  BLOB NOT NULL,
-    key     TEXT NOT NULL CHECK (key IN ('case', 'store'))
+    key     TEXT NOT NULL CHECK (key IN ('case', 'store', 'master'))
 ) STRICT;
 
 CREATE INDEX audit_by_case ON audit (case_id);
