@@ -20,8 +20,6 @@ from functools import partial
 from importlib.metadata import version
 from pathlib import Path
 
-import apsw
-
 from sentinel import channels, inspection, reading
 from sentinel.cases.book import Book
 from sentinel.channels.base import Channel, ChannelError
@@ -41,7 +39,7 @@ from sentinel.routing import destinations
 from sentinel.rulebook import Rulebook
 from sentinel.secrets import SecretError, SecretRef
 from sentinel.sources import Sources
-from sentinel.store import Store, StoreBroken, StoreError
+from sentinel.store import Store, StoreBroken, StoreError, sqlite_version
 from sentinel.store.outbox import OutboxRow
 from sentinel.systemd import Supervisor
 from sentinel.vault import Vault
@@ -113,7 +111,7 @@ class Daemon:
         self._measured: Micros = 0
         self._read_history = False
         self._troubles: dict[str, str] = {}
-        self.metrics.build_info.labels(version("breach-sentinel"), apsw.sqlite_lib_version()).set(1)
+        self.metrics.build_info.labels(version("breach-sentinel"), sqlite_version()).set(1)
 
     # --- building ------------------------------------------------------------------------------------------
 
