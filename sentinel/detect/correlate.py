@@ -8,7 +8,7 @@ and leave with its finding.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field
 
 from sentinel.clock import Micros
@@ -25,13 +25,16 @@ SEPARATOR = "\x1f"
 
 @dataclass(slots=True)
 class Episode:
-    """One finding while it can still grow. `told` is the highest multiple of the threshold already told of."""
+    """One finding while it can still grow. The condition is known to hold from `held_from` to `held_at`, with gaps
+    shorter than the quiet time. `told` is the highest multiple of the threshold already told of.
+    """
 
     finding: str
     source: str
     digits: int
     first_seen: Micros
     fired_at: Micros
+    held_from: Micros
     held_at: Micros
     value: int
     events: int
@@ -42,20 +45,25 @@ class Episode:
 
 
 class Group:
-    """One group of one correlation."""
+    """One group of one correlation. `episodes` are those that an event may still belong to, the last begun last."""
 
-    __slots__ = ("episode", "window")
+    __slots__ = ("episodes", "window")
 
     def __init__(self, *, distinct: bool) -> None:
         self.window = Window(distinct=distinct)
-        self.episode: Episode | None = None
+        self.episodes: tuple[Episode, ...] = ()
 
 
 @dataclass(slots=True)
 class Fired:
-    """The condition began to hold: the window's entries and what was counted in it."""
+    """The condition began to hold: the window's entries and what was counted in it.
+
+    An event that comes late may fill several windows at once: `at` is the end of the first, `until` of the last, and
+    `value` the most that was counted in one.
+    """
 
     at: Micros
+    until: Micros
     value: int
     entries: list[int]
 
@@ -117,34 +125,60 @@ class Tally:
             group = self.groups[key] = Group(distinct=self.distinct)
         window = group.window
         size = window.add(entry, self._span)
+        if window.head > PRUNED_FROM:
+            window.forget(min(floor, entry[0]) - self.late - self._span)
         if size:
-            if window.head > PRUNED_FROM:
-                window.forget(min(floor, entry[0]) - self.late - self._span)
-            return self._held(group, entry[0], size, entry[2]) if size >= self._threshold else None
-        for end, reached in window.insert(entry, self._span, self._threshold):
-            fired = self._held(group, end, reached, entry[2])
-            if fired is not None:
-                return fired
-        return None
+            return self._held(group, entry, ((entry[0], size),)) if size >= self._threshold else None
+        held = window.insert(entry, self._span, self._threshold)
+        return self._held(group, entry, held) if held else None
 
-    def _held(self, group: Group, at: Micros, size: int, subject: int) -> Fired | None:
-        """The condition holds at that time: an episode begins, or goes on."""
-        episode = group.episode
-        if episode is not None and abs(at - episode.held_at) < self._quiet:
-            episode.held_at = max(at, episode.held_at)
-            episode.value = max(size, episode.value)
-            episode.events += 1
-            episode.held_again += 1
-            episode.has_news = True
-            if subject:
-                episode.subjects.add(subject)
-            return None
-        return Fired(at, size, list(group.window.slice(at, self._span)))
+    def _held(self, group: Group, entry: Entry, held: Sequence[tuple[Micros, int]]) -> Fired | None:
+        """With this event the condition holds in windows that end at these times, less than a timespan apart: an
+        episode begins, or goes on.
+        """
+        first, last = held[0][0], held[-1][0]
+        for episode in reversed(group.episodes):
+            if last > episode.held_from - self._quiet and first < episode.held_at + self._quiet:
+                self._go_on(group.window, episode, entry, held)
+                return None
+        most = max(size for _, size in held)
+        return Fired(first, last, most, list(group.window.between(first - self._span, last)))
 
-    def multiple(self, episode: Episode) -> int | None:
-        """The multiple of the threshold that the episode has newly reached, if the rule wants to hear of it."""
-        reached = [each for each in self.multiples if each > episode.told and episode.value >= each * self._threshold]
-        return reached[-1] if reached else None
+    def _go_on(self, window: Window, episode: Episode, entry: Entry, held: Sequence[tuple[Micros, int]]) -> None:
+        """The event belongs to the episode, and so do events around it that did not while they were too few."""
+        first, last = held[0][0], held[-1][0]
+        begin = first - self._span
+        more = [
+            *window.between(begin, min(last, episode.held_from - self._span)),
+            *window.between(max(begin, episode.held_at), last),
+        ]
+        if episode.held_from - self._span < entry[0] <= episode.held_at:
+            more += entry
+        episode.events += len(more) // STRIDE
+        episode.subjects.update(subject for subject in more[2::STRIDE] if subject)
+        episode.first_seen = min(more[0], entry[0], episode.first_seen)
+        episode.held_from = min(first, episode.held_from)
+        episode.held_at = max(last, episode.held_at)
+        episode.value = max(episode.value, *(size for _, size in held))
+        episode.held_again += 1
+        episode.has_news = True
+
+    def begin(self, key: int, episode: Episode, floor: Micros) -> None:
+        """The episode of the finding that fired; earlier ones are kept while an event that comes late may be theirs."""
+        group = self.groups[key]
+        over = min(floor, episode.fired_at) - self.late - self._quiet
+        group.episodes = (*(each for each in group.episodes if each.held_at > over), episode)
+
+    def escalated(self, key: int) -> list[Episode]:
+        """Episodes of the group that have newly reached a multiple of the threshold that the rule wants to hear of."""
+        found = []
+        for episode in self.groups[key].episodes:
+            reached = [each for each in self.multiples if each > episode.told]
+            reached = [each for each in reached if episode.value >= each * self._threshold]
+            if reached:
+                episode.told = reached[-1]
+                found.append(episode)
+        return found
 
     def _evict(self) -> None:
         """Drop the least suspicious tenth: those furthest from the threshold, the longest silent first."""
@@ -155,7 +189,7 @@ class Tally:
 
 
 def _heat(group: Group, threshold: int) -> float:
-    return 1.0 if group.episode is not None else group.window.size / threshold
+    return 1.0 if group.episodes else group.window.size / threshold
 
 
 def _last(group: Group) -> Micros:

@@ -24,6 +24,9 @@ from sentinel.model import Block, Event, Finding
 AHEAD: Micros = 5 * MINUTE
 """How far beyond the wall clock an event may be before it no longer moves its source's watermark."""
 
+LONG_AGO: Micros = 0
+"""Given while events are counted again: how far their sources had come then is not known any more."""
+
 MOST_HASHED = 1 << 18
 """Texts whose keyed hash is remembered."""
 
@@ -178,7 +181,7 @@ class Engine:
     def _count_all(self, course: Course, event: Event, entry: Entry, high: Micros, found: list[Finding]) -> None:
         """Count one event in every tally it is for."""
         groups = [self._group(event, names) for names in course.groupings]
-        floor = high if len(self.high) == 1 else min(self.high.values())
+        floor = high if len(self.high) == 1 else min(self.high.values(), default=high)
         time, _, subject, place, stream = entry
         for step in course.counted:
             tally = step.tally
@@ -235,7 +238,7 @@ class Engine:
         time = event.time
         if now is not None and time > now + AHEAD:
             self.lanes[source].counts.future += 1
-            time = self.high.get(source, now + AHEAD)
+            return self.high.get(source, now)
         self.high[source] = time
         return time
 
@@ -268,10 +271,10 @@ class Engine:
         if fired is not None:
             finding = self._begun(tally, values, event, fired, step.number, entry[2])
             identity = finding.id
-            tally.groups[key].episode = _episode(identity, event.block.source, event.digits, fired)
+            tally.begin(key, _episode(identity, event.block.source, event.digits, fired), floor)
             found.append(finding)
-        elif tally.multiples and (episode := tally.groups[key].episode) is not None:
-            found += self._escalated(tally, episode)
+        elif tally.multiples:
+            found += [self._told(tally.rule, episode) for episode in tally.escalated(key)]
         if self._is_kept:
             self.journal.inserted.append((step.index, key, entry, event.block.source, identity, event.digits))
             self._touched.add((step.index, key))
@@ -287,14 +290,6 @@ class Engine:
         if self._is_kept:
             self.journal.ordinals.append(next(reversed(self.ordinals.seen)))
 
-    def _escalated(self, tally: Tally, episode: Episode) -> list[Finding]:
-        """An update, when the episode has newly reached one of the multiples the rule names."""
-        multiple = tally.multiple(episode)
-        if multiple is None:
-            return []
-        episode.told = multiple
-        return [self._told(tally.rule, episode)]
-
     def count_again(
         self,
         index: int,
@@ -306,26 +301,30 @@ class Engine:
     ) -> None:
         """Count an event as it was counted before a restart; an episode that began then begins again, silently."""
         tally = self.tallies[index]
-        fired = tally.insert(key, entry, entry[0])
+        fired = tally.insert(key, entry, LONG_AGO)
         if fired is not None and finding is not None:
-            tally.groups[key].episode = _episode(finding, source, digits, fired)
+            tally.begin(key, _episode(finding, source, digits, fired), LONG_AGO)
+        elif tally.multiples:
+            tally.escalated(key)
 
     def forget_news(self) -> None:
         """What was restored has been told before."""
         self._touched.clear()
         for tally in self.tallies:
             for group in tally.groups.values():
-                if group.episode is not None:
-                    group.episode.subjects = set()
-                    group.episode.has_news = False
+                for episode in group.episodes:
+                    episode.subjects = set()
+                    episode.has_news = False
 
     def updates(self) -> list[Finding]:
         """How the episodes that went on since this was last asked stand now."""
-        found: list[Finding] = []
-        for index, key in sorted(self._touched):
-            group = self.tallies[index].groups.get(key)
-            if group is not None and group.episode is not None and group.episode.has_news:
-                found.append(self._told(self.tallies[index].rule, group.episode))
+        found = [
+            self._told(self.tallies[index].rule, episode)
+            for index, key in sorted(self._touched)
+            if key in self.tallies[index].groups
+            for episode in self.tallies[index].groups[key].episodes
+            if episode.has_news
+        ]
         self._touched.clear()
         return found
 
@@ -343,7 +342,8 @@ def _episode(finding: str, source: str, digits: int, fired: Fired) -> Episode:
         digits=digits,
         first_seen=fired.entries[0],
         fired_at=fired.at,
-        held_at=fired.at,
+        held_from=fired.at,
+        held_at=fired.until,
         value=fired.value,
         events=len(fired.entries) // STRIDE,
     )

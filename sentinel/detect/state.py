@@ -10,6 +10,7 @@ from __future__ import annotations
 
 from array import array
 from collections.abc import Iterable
+from dataclasses import fields
 from typing import Any
 
 import orjson
@@ -23,6 +24,9 @@ SHARDS = 16
 
 WIDTH = STRIDE + 4
 """Numbers a counted event has in a delta: tally, key, source, digits, and its entry."""
+
+SAVED = tuple(each.name for each in fields(Episode) if each.name not in ("has_news", "subjects"))
+"""What of an episode is kept: all but what is still to be told, which is told before anything is saved."""
 
 
 def delta(engine: Engine) -> bytes | None:
@@ -63,22 +67,20 @@ def base(engine: Engine, shard: int) -> bytes:
         groups = []
         for key, group in tally.groups.items():
             if shard_of(key) == shard:
-                groups.append([key, len(group.window.entries), _episode(group.episode)])
+                groups.append([key, len(group.window.entries), [_row(each) for each in group.episodes]])
                 entries.extend(group.window.entries)
         tallies.append({"fingerprint": tally.rule.fingerprint, "groups": groups})
     head = {
         "tallies": tallies,
         "high": engine.high,
-        "ordinals": list(engine.ordinals.seen.items()) if not shard else [],
+        "streams": [] if shard else [[number, *known] for number, known in engine.streams.known.items()],
+        "ordinals": [] if shard else list(engine.ordinals.seen.items()),
     }
     return orjson.dumps(head) + b"\n" + entries.tobytes()
 
 
-def _episode(episode: Episode | None) -> list[Any] | None:
-    if episode is None:
-        return None
-    numbers = (episode.first_seen, episode.fired_at, episode.held_at, episode.value, episode.events)
-    return [episode.finding, episode.source, episode.digits, *numbers, episode.told, episode.held_again]
+def _row(episode: Episode) -> list[Any]:
+    return [getattr(episode, name) for name in SAVED]
 
 
 def restore(engine: Engine, bases: Iterable[tuple[int, int, bytes]], deltas: Iterable[tuple[int, bytes]]) -> None:
@@ -107,9 +109,9 @@ def _restore_base(engine: Engine, blob: bytes) -> None:
     start = 0
     for saved in head["tallies"]:
         tally = by_fingerprint.get(saved["fingerprint"])
-        for key, length, episode in saved["groups"]:
+        for key, length, episodes in saved["groups"]:
             if tally is not None:
-                tally.groups[key] = _group(tally, numbers[start : start + length], episode)
+                tally.groups[key] = _group(tally, numbers[start : start + length], episodes)
             start += length
     _raise_high(engine, head["high"])
     engine.ordinals.seen |= dict(head["ordinals"])
@@ -121,12 +123,10 @@ def _restore_streams(engine: Engine, rows: Iterable[Any]) -> None:
         engine.streams.note(source, stream, path)
 
 
-def _group(tally: Tally, entries: array[int], episode: list[Any] | None) -> Group:
+def _group(tally: Tally, entries: array[int], rows: list[list[Any]]) -> Group:
     group = Group(distinct=tally.distinct)
     group.window.restore(entries, tally.rule.timespan)
-    if episode is not None:
-        finding, source, digits, first, fired, held, value, events, told, again = episode
-        group.episode = Episode(finding, source, digits, first, fired, held, value, events, told, again)
+    group.episodes = tuple(Episode(**dict(zip(SAVED, row, strict=True))) for row in rows)
     return group
 
 

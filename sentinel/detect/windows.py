@@ -107,9 +107,14 @@ class Window:
             if end >= time and (right >= len(entries) or entries[right] != end):
                 yield end, len(counts) if self.counts is not None else (right - left) // STRIDE
 
-    def slice(self, end: Micros, span: Micros) -> array[int]:
-        """The entries of the window that ends there."""
-        return self.entries[self._after(end - span) : self._after(end)]
+    def between(self, after: Micros, until: Micros) -> array[int]:
+        """The entries later than the one time and not later than the other."""
+        entries = self.entries
+        if after >= until:
+            return array("q")
+        if entries[-STRIDE] <= until and (len(entries) == STRIDE or entries[-2 * STRIDE] <= after):
+            return entries[-STRIDE:] if entries[-STRIDE] > after else array("q")
+        return entries[self._after(after) : self._after(until)]
 
     def forget(self, until: Micros) -> None:
         """Drop entries up to that time that no window needs any more, when they are half of all: cheap on average."""
