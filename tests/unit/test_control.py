@@ -13,6 +13,7 @@ from typing import Any
 
 import pytest
 
+from sentinel import control
 from sentinel.control import SERVICE_PATH, Control, NotRunning, Refused, Request, SocketTaken, Who, ask, find_path
 
 
@@ -21,25 +22,25 @@ def a_daemon(path: Path, act: Callable[[Request], None], answer_seconds: float =
     """A control socket with a loop that drains it as the main loop does."""
     wake = threading.Event()
     stop = threading.Event()
-    control = Control(path, wake, answer_seconds)
-    control.start()
+    server = Control(path, wake, answer_seconds)
+    server.start()
 
     def turn() -> None:
         while not stop.is_set():
             wake.wait(5)
             wake.clear()
-            for request in control.pending():
+            for request in server.pending():
                 act(request)
 
     loop = threading.Thread(target=turn)
     loop.start()
     try:
-        yield control
+        yield server
     finally:
         stop.set()
         wake.set()
         loop.join()
-        control.stop()
+        server.stop()
 
 
 def echo(request: Request) -> None:
@@ -85,6 +86,12 @@ def test_root_says_for_whom_it_acts(path: Path, monkeypatch: pytest.MonkeyPatch)
     monkeypatch.setenv("SUDO_USER", "ada")
     with a_daemon(path, echo):
         assert ask(path, "status", {})["who"] == "ada (as root)"
+
+
+def test_nobody_but_root_says_for_whom_they_act() -> None:
+    request = b'{"act": "status", "arguments": {}, "behalf": "eva"}'
+    assert control._read(request, Who("ada", 1000, 7)).who == Who("ada", 1000, 7)
+    assert control._read(request, Who("root", 0, 7)).who == Who("eva (as root)", 0, 7)
 
 
 def test_a_name_with_control_characters_is_not_taken_from_root(path: Path) -> None:
@@ -165,15 +172,15 @@ def test_a_malformed_request_is_refused_and_never_reaches_the_loop(path: Path, t
 
 
 def test_a_request_nobody_takes_is_given_up_and_never_acted_on(path: Path) -> None:
-    control = Control(path, threading.Event(), answer_seconds=0.05)
-    control.start()
+    server = Control(path, threading.Event(), answer_seconds=0.05)
+    server.start()
     try:
         with pytest.raises(Refused, match="did not take the request") as refused:
             ask(path, "case.move", {"case": "C-1"})
         assert "nothing was changed" in refused.value.hint
-        assert control.pending() == []
+        assert server.pending() == []
     finally:
-        control.stop()
+        server.stop()
 
 
 def test_a_request_taken_but_not_finished_is_not_called_unchanged() -> None:
@@ -184,8 +191,8 @@ def test_a_request_taken_but_not_finished_is_not_called_unchanged() -> None:
 
 def test_stopping_refuses_what_still_waits(path: Path) -> None:
     wake = threading.Event()
-    control = Control(path, wake)
-    control.start()
+    server = Control(path, wake)
+    server.start()
     said: list[str] = []
 
     def asker() -> None:
@@ -196,7 +203,7 @@ def test_stopping_refuses_what_still_waits(path: Path) -> None:
     thread = threading.Thread(target=asker)
     thread.start()
     assert wake.wait(5)
-    control.stop()
+    server.stop()
     thread.join(5)
     assert said == ["the daemon is stopping"]
 

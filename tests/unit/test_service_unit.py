@@ -53,6 +53,22 @@ def test_the_state_is_for_the_daemon_alone() -> None:
     assert found["SupplementaryGroups"] == ["adm systemd-journal"]
 
 
+@pytest.mark.parametrize(
+    "setting",
+    [
+        *("CapabilityBoundingSet=", "NoNewPrivileges=yes", "ProtectSystem=strict", "ProtectHome=yes", "PrivateTmp=yes"),
+        *("PrivateDevices=yes", "PrivateUsers=yes", "ProtectHostname=yes", "ProtectClock=yes", "ProtectProc=invisible"),
+        *("ProtectKernelTunables=yes", "ProtectKernelModules=yes", "ProtectKernelLogs=yes", "ProtectControlGroups=yes"),
+        *("ProcSubset=pid", "RestrictNamespaces=yes", "RestrictRealtime=yes", "RestrictSUIDSGID=yes", "RemoveIPC=yes"),
+        *("LockPersonality=yes", "MemoryDenyWriteExecute=yes", "SystemCallArchitectures=native", "LimitNOFILE=16384"),
+        *("RestrictAddressFamilies=AF_UNIX AF_INET AF_INET6", "SystemCallFilter=~@privileged @resources"),
+    ],
+)
+def test_what_the_service_cannot_do(setting: str) -> None:
+    key, value = setting.split("=", 1)
+    assert value in settings()[key]
+
+
 def test_no_secret_is_loaded_by_default() -> None:
     assert not [key for key in settings() if "Credential" in key]
 
