@@ -79,7 +79,7 @@ def summary(case: CaseRow, now: Micros) -> Iterator[tuple[str, str]]:
     if case["systems"]:
         yield "systems", ", ".join(case["systems"])
     if case["key"]:
-        yield "who", _pairs(case["key"])
+        yield "who", who(case["key"])
     people = "unknown" if case["subjects"] is None else f"{case['subjects']:,}"
     yield "people", people + (f" ({', '.join(case['categories'])})" if case["categories"] else "")
     yield "occurred", f"{case['occurred_from']} to {case['occurred_to']}"
@@ -152,5 +152,6 @@ def _number(value: int | None) -> str:
     return "?" if value is None else f"{value:,}"
 
 
-def _pairs(values: Mapping[str, str]) -> str:
-    return ", ".join(f"{name} {value}" for name, value in values.items())
+def who(key: Mapping[str, str]) -> str:
+    """The key of a case; a pseudonym says itself of which field it is."""
+    return ", ".join(value if value.startswith(name) else f"{name} {value}" for name, value in key.items())

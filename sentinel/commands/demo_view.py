@@ -146,7 +146,7 @@ def _case(case: CaseRow, now: Micros) -> RenderableType:
     facts.add_column(style="dim", no_wrap=True)
     facts.add_column(overflow="fold")
     facts.add_row("people", Text.assemble((people, "bold"), f"  {', '.join(case['categories'])}"))
-    facts.add_row("who", safe(", ".join(case["key"].values())))
+    facts.add_row("who", safe(case_view.who(case["key"])))
     facts.add_row("where", safe(", ".join(case["systems"])))
     if clock is not None:
         facts.add_row("deadline", clock["deadline_at"])
@@ -212,7 +212,7 @@ def plain(scene: Scene) -> str:
     numbers = scene.numbers
     return (
         f"{(scene.now - scene.started) // SECOND:>4} s  {numbers.lines:>9,} lines ({numbers.lines_per_second:,.0f}/s)  "
-        f"{numbers.accesses:>6,} accesses  {numbers.findings} findings  {INSIDER} has read {scene.read} patients"
+        f"{numbers.accesses:>6,} accesses  findings: {numbers.findings}  {INSIDER} has read {scene.read} patients"
     )
 
 
