@@ -50,8 +50,13 @@ def key_text(key: Key) -> str:
 
 
 def tags_of(key: Key, pseudonym: Callable[[str, str], str]) -> Key:
-    """The key as it may be stored and shown: `pseudonym(field, value)` instead of each value that may name a person."""
-    return tuple((name, value if name in _OPEN_FIELDS else pseudonym(name, value)) for name, value in key)
+    """The key as it may be stored and shown: `pseudonym(kind, value)` instead of each value that may name a person.
+
+    The kind is the field, and for fields that the inventory sets what is behind `access.`: `actor-7f3a9c2e51`.
+    """
+    return tuple(
+        (name, value if name in _OPEN_FIELDS else pseudonym(name.removeprefix("access."), value)) for name, value in key
+    )
 
 
 def _letters(text: str, count: int) -> str:
