@@ -64,9 +64,10 @@ ReadTime = Callable[[bytes], tuple[Micros, int] | None]
 
 def reader(used: frozenset[str], *, has_host: bool, read_time: ReadTime, general: Parser) -> Parser:
     """A parser for the used fields that hands over to the general one whatever is not ordinary."""
-    wanted = frozenset(READABLE) & used
-    if not used <= READABLE:
+    # Without a host in front and with a path for a target, a line names no domain.
+    if not used <= (READABLE if has_host else READABLE | {ecs.URL_DOMAIN}):
         return general
+    wanted = READABLE & used
     address = wanted & {ecs.SOURCE_ADDRESS, ecs.SOURCE_IP}
     captured = (wanted - address) | ({ecs.SOURCE_ADDRESS} if address else set()) | {"time"}
     pattern = re.compile((r"[^ ]+ " if has_host else "") + _pattern(captured), re.ASCII | re.DOTALL)

@@ -104,7 +104,8 @@ class Syslog:
             return fold(records)
         lines = records.split(b"\n")
         texts = self.inner.decode(b"\n".join(_text_of(line) for line in lines))
-        return b"\n".join(fold(line) + b" " + text for line, text in zip(lines, texts.split(b"\n"), strict=True))
+        both = zip(lines, texts.split(b"\n"), strict=True)
+        return b"\n".join(fold(line) + b" " + text if line else line for line, text in both)
 
     def witness(self, field: str, literal: bytes, at_start: bool, at_end: bool) -> bytes | None:
         if field in _DERIVED:
