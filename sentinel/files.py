@@ -25,6 +25,8 @@ def read(path: Path, reason: Span | None = None) -> tuple[bytes, list[Problem]]:
         descriptor = os.open(path, os.O_RDONLY | os.O_NONBLOCK | os.O_CLOEXEC | os.O_NOCTTY)
     except OSError as error:
         return b"", [unreadable(path, span, error)]
+    except ValueError:
+        return b"", [Problem(span, "C005", "no path has a zero byte in it")]
     try:
         status = os.fstat(descriptor)
         if not stat.S_ISREG(status.st_mode):

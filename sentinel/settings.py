@@ -17,6 +17,7 @@ from sentinel.secrets import SecretRef
 from sentinel.sources.options import SourceOptions
 
 Text = Annotated[str, StringConstraints(min_length=1)]
+PathText = Annotated[str, StringConstraints(min_length=1, max_length=4095, pattern=r"^[^\x00]+$")]
 Name = Annotated[str, StringConstraints(pattern=r"^[A-Za-z0-9][A-Za-z0-9._-]{0,63}$")]
 
 
@@ -66,7 +67,7 @@ class HttpPart(_Part):
 class ControlPart(_Part):
     """The socket by which commands ask the daemon to act."""
 
-    socket: Text | None = None
+    socket: PathText | None = None
 
 
 class KeysPart(_Part):
@@ -78,10 +79,10 @@ class KeysPart(_Part):
 class ConfigPart(_Part):
     """The file as a whole. Sources and channels are read one by one, each as its type."""
 
-    state: Text | None = None
-    rules: tuple[Text, ...] = ()
+    state: PathText | None = None
+    rules: tuple[PathText, ...] = ()
     shipped_rules: bool = True
-    inventory: Text | None = None
+    inventory: PathText | None = None
     sources: tuple[dict[str, Any], ...] = Field(min_length=1)
     cases: CaseOptions = CaseOptions()
     channels: dict[Name, dict[str, Any]] = {}

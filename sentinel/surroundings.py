@@ -42,7 +42,7 @@ def check(
 def _rules(document: Document, part: ConfigPart, folder: Path, may_read: Callable[[Path], bool]) -> Iterator[Problem]:
     for number, written in enumerate(part.rules):
         path, span = folder / written, document.span(("rules", number))
-        if not path.exists():
+        if not os.path.exists(path):  # noqa: PTH110  (Path.exists raises for a name that is too long)
             hint = f"relative paths start at '{folder}', where the configuration is"
             yield Problem(span, "C014", f"there are no rules at '{path}'", hint)
         elif not may_read(path):
@@ -56,7 +56,10 @@ def _logs(document: Document, sources: Sequence[SourceConfig], may_read: Callabl
     for source in sources:
         for position, pattern in enumerate(getattr(source.options, "paths", ())):
             place: Place = ("sources", source.number, "paths", position)
-            found = sorted(path for path in _matches(pattern) if Path(path).is_file())
+            if "\0" in pattern:
+                yield Problem(document.span(place), "C003", "no path has a zero byte in it")
+                continue
+            found = sorted(path for path in _matches(pattern) if os.path.isfile(path))  # noqa: PTH113  (Path.is_file raises for a name that is too long)
             if not found:
                 yield _absent(document, place, pattern, may_read)
             for path in found:
@@ -77,9 +80,10 @@ def _absent(document: Document, place: Place, pattern: str, may_read: Callable[[
     folder = Path(pattern).parent
     while glob.has_magic(str(folder)):
         folder = folder.parent
-    if folder.is_dir() and not may_read(folder):
+    is_there = os.path.isdir(folder)  # noqa: PTH112  (Path.is_dir raises for a name that is too long)
+    if is_there and not may_read(folder):
         return Problem(document.span(place), "C017", f"folder '{folder}' may not be read", _READ_HINT, "warning")
-    hint = f"there is no folder '{folder}'" if not folder.is_dir() else "it is read from its beginning once it is there"
+    hint = f"there is no folder '{folder}'" if not is_there else "it is read from its beginning once it is there"
     return Problem(document.span(place), "C016", f"no file is at '{pattern}' yet", hint, "warning")
 
 

@@ -90,7 +90,7 @@ class CaseOptions(BaseModel):
     def _timezone_is_known(cls, value: str) -> str:
         try:
             ZoneInfo(value)
-        except (ZoneInfoNotFoundError, ValueError):
+        except (ZoneInfoNotFoundError, ValueError, OSError):  # "America" is a folder
             raise ValueError(f"unknown time zone '{value}': use an IANA name such as 'Europe/Berlin'") from None
         return value
 

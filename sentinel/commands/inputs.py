@@ -157,7 +157,7 @@ def _is_of(path: str, source: SourceConfig) -> bool:
 def _zone(name: str | None) -> ZoneInfo:
     try:
         return ZoneInfo(name or "UTC")
-    except (ZoneInfoNotFoundError, ValueError):
+    except (ZoneInfoNotFoundError, ValueError, OSError):  # "America" is a folder
         raise CommandError(f"there is no time zone '{name}'", "a name such as Europe/Berlin") from None
 
 

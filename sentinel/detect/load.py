@@ -106,7 +106,7 @@ def _about(draft: Draft) -> About | None:
 def _zone(draft: Draft, additions: Additions) -> ZoneInfo:
     try:
         return ZoneInfo(additions.timezone)
-    except (ZoneInfoNotFoundError, ValueError):
+    except (ZoneInfoNotFoundError, ValueError, OSError):  # "America" is a folder
         hint = "a name such as Europe/Berlin"
         draft.error(("sentinel", "timezone"), "R042", f"there is no time zone '{additions.timezone}'", hint)
         return ZoneInfo("UTC")

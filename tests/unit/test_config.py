@@ -9,7 +9,7 @@ from zoneinfo import ZoneInfo
 
 import pytest
 
-from sentinel import config, files, schema, surroundings, zones
+from sentinel import config, files, schema, surroundings
 from sentinel.config import Config
 from sentinel.model import LogSource
 from sentinel.problems import Unusable
@@ -340,12 +340,6 @@ def test_an_address_to_listen_on_is_host_and_port(text: str, address: tuple[str,
 def test_any_other_text_is_no_address(text: str) -> None:
     with pytest.raises(ValueError, match="address"):
         listen_address(text)
-
-
-@pytest.mark.parametrize("name", ["America", "", "../x", "/etc/passwd", "x" * 300, "Mars/Olympus", "a\0b", "zone.tab"])
-def test_a_name_that_is_no_time_zone_is_refused(name: str) -> None:
-    with pytest.raises(ValueError, match="there is no time zone"):
-        zones.read(name)
 
 
 def test_the_shipped_configuration_has_no_errors(folder: Path) -> None:
