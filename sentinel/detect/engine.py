@@ -12,7 +12,7 @@ from dataclasses import dataclass, field
 from functools import partial
 from zlib import crc32
 
-from sentinel.clock import MINUTE, Micros
+from sentinel.clock import HOUR, MINUTE, Micros
 from sentinel.detect import access, findings
 from sentinel.detect.correlate import SEPARATOR, Entry, Episode, Fired, Tally
 from sentinel.detect.fields import Getter, getter, single
@@ -24,14 +24,14 @@ from sentinel.model import Block, Event, Finding
 AHEAD: Micros = 5 * MINUTE
 """How far beyond the wall clock an event may be before it no longer moves its source's watermark."""
 
-LONG_AGO: Micros = 0
-"""Given while events are counted again: how far their sources had come then is not known any more."""
+BEHIND: Micros = HOUR
+"""How far one source may be behind another and still find in the windows what the other put there."""
 
 MOST_HASHED = 1 << 18
 """Texts whose keyed hash is remembered."""
 
-Counted = tuple[int, int, tuple[int, int, int, int, int], str, str | None, int]
-"""Tally, key of the group, entry, source, the finding if an episode began, digits of the time."""
+Counted = tuple[int, int, Entry, Micros, str, str | None, int]
+"""Tally, key of the group, entry, floor, source, the finding if an episode began, digits of the time."""
 
 
 @dataclass(slots=True)
@@ -117,6 +117,7 @@ class Engine:
         self._feeds = _feeds(rules, self.tallies)
         self._courses: dict[tuple[int, ...], Course] = {}
         self.high: dict[str, Micros] = {}
+        self.floor: Micros = 0
         self.streams = Streams()
         self.ordinals = findings.Ordinals()
         self.journal = Journal()
@@ -181,7 +182,6 @@ class Engine:
     def _count_all(self, course: Course, event: Event, entry: Entry, high: Micros, found: list[Finding]) -> None:
         """Count one event in every tally it is for."""
         groups = [self._group(event, names) for names in course.groupings]
-        floor = high if len(self.high) == 1 else min(self.high.values(), default=high)
         time, _, subject, place, stream = entry
         for step in course.counted:
             tally = step.tally
@@ -191,9 +191,9 @@ class Engine:
             elif values is None:
                 tally.note_missing(event)
             elif not tally.distinct:
-                self._count(step, event, values, key, entry, floor, found)
+                self._count(step, event, values, key, entry, found)
             elif (value := tally.counted(event)) is not None:
-                self._count(step, event, values, key, (time, value, subject, place, stream), floor, found)
+                self._count(step, event, values, key, (time, value, subject, place, stream), found)
 
     def _course(self, rules: tuple[int, ...]) -> Course:
         """What becomes of an event that matches exactly these rules; an event counts once in a correlation."""
@@ -239,8 +239,17 @@ class Engine:
         if now is not None and time > now + AHEAD:
             self.lanes[source].counts.future += 1
             return self.high.get(source, now)
-        self.high[source] = time
+        self.raise_high(source, time)
         return time
+
+    def raise_high(self, source: str, time: Micros) -> None:
+        """The source has come to that time. No event older than `floor` is still to come, but for what rules allow."""
+        self.high[source] = time
+        if len(self.lanes) == 1:
+            self.floor = time
+        else:
+            least = max(self.high.values()) - BEHIND
+            self.floor = least if len(self.high) < len(self.lanes) else max(least, min(self.high.values()))
 
     def _subject(self, event: Event, course: Course) -> int:
         """The keyed hash of whose data it is, where the inventory did not say it in one word; 0 for nobody."""
@@ -262,10 +271,10 @@ class Engine:
         values: list[str],
         key: int,
         entry: Entry,
-        floor: Micros,
         found: list[Finding],
     ) -> None:
         tally = step.tally
+        floor = self.floor
         fired = tally.insert(key, entry, floor)
         identity = None
         if fired is not None:
@@ -276,7 +285,7 @@ class Engine:
         elif tally.multiples:
             found += [self._told(tally.rule, episode) for episode in tally.escalated(key)]
         if self._is_kept:
-            self.journal.inserted.append((step.index, key, entry, event.block.source, identity, event.digits))
+            self.journal.inserted.append((step.index, key, entry, floor, event.block.source, identity, event.digits))
             self._touched.add((step.index, key))
 
     def _begun(self, tally: Tally, values: list[str], event: Event, fired: Fired, number: int, subject: int) -> Finding:
@@ -290,20 +299,13 @@ class Engine:
         if self._is_kept:
             self.journal.ordinals.append(next(reversed(self.ordinals.seen)))
 
-    def count_again(
-        self,
-        index: int,
-        key: int,
-        entry: tuple[int, int, int, int, int],
-        source: str,
-        finding: str | None,
-        digits: int,
-    ) -> None:
+    def count_again(self, counted: Counted) -> None:
         """Count an event as it was counted before a restart; an episode that began then begins again, silently."""
+        index, key, entry, floor, source, finding, digits = counted
         tally = self.tallies[index]
-        fired = tally.insert(key, entry, LONG_AGO)
+        fired = tally.insert(key, entry, floor)
         if fired is not None and finding is not None:
-            tally.begin(key, _episode(finding, source, digits, fired), LONG_AGO)
+            tally.begin(key, _episode(finding, source, digits, fired), floor)
         elif tally.multiples:
             tally.escalated(key)
 

@@ -22,8 +22,8 @@ from sentinel.detect.windows import STRIDE
 SHARDS = 16
 """Groups are spread over so many base blobs by their key; one is rewritten at a time."""
 
-WIDTH = STRIDE + 4
-"""Numbers a counted event has in a delta: tally, key, source, digits, and its entry."""
+WIDTH = STRIDE + 5
+"""Numbers a counted event has in a delta: tally, key, source, digits, floor, and its entry."""
 
 SAVED = tuple(each.name for each in fields(Episode) if each.name not in ("has_news", "subjects"))
 """What of an episode is kept: all but what is still to be told, which is told before anything is saved."""
@@ -37,8 +37,8 @@ def delta(engine: Engine) -> bytes | None:
     numbers: array[int] = array("q")
     found: dict[int, str] = {}
     sources: dict[str, int] = {}
-    for place, (index, key, entry, source, finding, digits) in enumerate(journal.inserted):
-        numbers.extend((index, key, sources.setdefault(source, len(sources)), digits, *entry))
+    for place, (index, key, entry, floor, source, finding, digits) in enumerate(journal.inserted):
+        numbers.extend((index, key, sources.setdefault(source, len(sources)), digits, floor, *entry))
         if finding is not None:
             found[place] = finding
     head = {
@@ -132,7 +132,7 @@ def _group(tally: Tally, entries: array[int], rows: list[list[Any]]) -> Group:
 
 def _raise_high(engine: Engine, high: dict[str, int]) -> None:
     for source, time in high.items():
-        engine.high[source] = max(time, engine.high.get(source, time))
+        engine.raise_high(source, max(time, engine.high.get(source, time)))
 
 
 def _replay(engine: Engine, sequence: int, blob: bytes, as_of: dict[int, int]) -> None:
@@ -141,11 +141,12 @@ def _replay(engine: Engine, sequence: int, blob: bytes, as_of: dict[int, int]) -
     tallies = [by_fingerprint.get(each) for each in head["tallies"]]
     findings = dict(head["findings"])
     for place in range(len(numbers) // WIDTH):
-        index, key, source, digits, time, value, subject, where, stream = numbers[place * WIDTH : (place + 1) * WIDTH]
+        row = numbers[place * WIDTH : (place + 1) * WIDTH]
+        index, key, source, digits, floor, time, value, subject, where, stream = row
         now = tallies[index]
         if now is not None and as_of[shard_of(key)] < sequence:
             entry = (time, value, subject, where, stream)
-            engine.count_again(now, key, entry, head["sources"][source], findings.get(place), digits)
+            engine.count_again((now, key, entry, floor, head["sources"][source], findings.get(place), digits))
     _raise_high(engine, head["high"])
     _restore_streams(engine, head["streams"])
     if as_of[0] < sequence:

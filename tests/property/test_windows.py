@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
-from sentinel.clock import MINUTE, SECOND, Micros
+from sentinel.clock import HOUR, MINUTE, SECOND, Micros
 from sentinel.detect.engine import Engine
 from sentinel.detect.windows import PRUNED_FROM, Window
 from sentinel.model import Finding
@@ -54,7 +54,7 @@ class Rule:
 # --- the engine --------------------------------------------------------------------------------------------
 
 
-def engine_for(rule: Rule, late: str = "60s") -> Engine:
+def engine_for(rule: Rule, late: str = "60s", sources: Sequence[str] = ("app", "db")) -> Engine:
     condition = {"gte": rule.threshold, "field": "what"} if rule.distinct else {"gte": rule.threshold}
     suppress = {"for": f"{rule.quiet // SECOND}s"}
     return an_engine(
@@ -62,7 +62,7 @@ def engine_for(rule: Rule, late: str = "60s") -> Engine:
             detection("base", {"selection": {"x": "y"}}, sentinel={"data": {"subject": "subject"}}),
             correlation("many", ["base"], condition, sentinel={"runtime": {"late": late}, "suppress": suppress}),
         ),
-        [a_view(name="app"), a_view(name="db")],
+        [a_view(name=source) for source in sources],
     )
 
 
@@ -226,10 +226,9 @@ def check_disordered(rule: Rule, events: list[Told]) -> None:
     assert engine.lanes["app"].counts.late == engine.lanes["db"].counts.late == 0
 
 
-@settings(max_examples=400, deadline=None)
+@settings(max_examples=300, deadline=None)
 @given(RULES, disordered())
-@example(Rule(distinct=False, threshold=2), [Told(100 * SECOND), Told(100 * SECOND), Told(109 * SECOND), Told(118 * SECOND),
-                          Told(127 * SECOND), Told(105 * SECOND)])  # fmt: skip
+@example(Rule(distinct=False, threshold=2), [Told(at * SECOND) for at in (100, 100, 109, 118, 127, 105)])
 def test_out_of_order_a_rule_fires_for_a_group_exactly_when_it_would_on_the_sorted_stream(
     rule: Rule, events: list[Told]
 ) -> None:
@@ -255,7 +254,17 @@ def test_sources_that_are_read_at_different_speeds_lead_to_the_same_findings(rul
     check_disordered(rule, events)
 
 
-@settings(max_examples=200, deadline=None)
+def test_a_source_first_heard_an_hour_behind_finds_the_windows_of_the_other_whole() -> None:
+    events = [Told(number * SECOND // 10, source="app") for number in range(100)]
+    events += [Told(HOUR + number * SECOND // 10, what=str(number), source="app") for number in range(100)]
+    rule = Rule(distinct=False, threshold=101)
+    engine = engine_for(rule)
+    assert [answer for answer in told(engine, events) if answer] == []
+    (finding,) = told(engine, [Told(99 * SECOND // 10, source="db")])[0]
+    assert finding.value == 101
+
+
+@settings(max_examples=150, deadline=None)
 @given(in_order(), st.integers(0, 39), st.integers(1, 30))
 def test_an_event_later_than_allowed_is_counted_as_late_and_in_nothing_else(
     events: list[Told], place: int, seconds: int
@@ -331,7 +340,7 @@ def test_a_late_entry_recounts_exactly_the_windows_it_falls_into(
 
 
 def test_a_long_stream_of_one_group_does_not_keep_what_no_window_needs() -> None:
-    engine = engine_for(Rule(distinct=True, threshold=1000), late="5s")
+    engine = engine_for(Rule(distinct=True, threshold=1000), late="5s", sources=["app"])
     events = [Told(number * SECOND // 4, what=str(number % 30)) for number in range(4000)]
     told(engine, events)
     (group,) = engine.tallies[0].groups.values()
@@ -339,8 +348,16 @@ def test_a_long_stream_of_one_group_does_not_keep_what_no_window_needs() -> None
     assert len(group.window.entries) <= 2 * (needed + PRUNED_FROM)
 
 
-def test_an_event_from_the_future_does_not_make_its_group_keep_everything() -> None:
+def test_a_silent_source_makes_the_others_keep_no_more_than_an_hour() -> None:
     engine = engine_for(Rule(distinct=True, threshold=1000), late="5s")
+    told(engine, [Told(0, source="db")])
+    told(engine, [Told(number * 10 * SECOND, what=str(number % 30)) for number in range(4000)])
+    (group,) = engine.tallies[0].groups.values()
+    assert len(group.window.entries) <= 2 * (362 * 5 + PRUNED_FROM)
+
+
+def test_an_event_from_the_future_does_not_make_its_group_keep_everything() -> None:
+    engine = engine_for(Rule(distinct=True, threshold=1000), late="5s", sources=["app"])
     engine.streams.note("app", 1, "app.log")
     events = [Told(10**15), *(Told(number * SECOND // 4, what=str(number % 30)) for number in range(4000))]
     for number, each in enumerate(events):
