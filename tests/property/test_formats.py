@@ -309,6 +309,21 @@ def test_whatever_an_access_log_writes_each_run_is_found(raw: bytes, seed: int) 
     hold_promise(make("combined", OPTIONS), raw, seed)
 
 
+@settings(max_examples=300, deadline=None)
+@given(
+    st.sampled_from(("/api/patients/4711", "/a/", "/", "/a.b/c%zz")),
+    st.sampled_from(("%70", "/", "/./", "/../", "/.", "/..", ";v=1", "#f", "%", "?", "\\x22", '\\"', ".", "%2e%2e/")),
+    st.integers(0, 20),
+    st.sampled_from((" HTTP/1.1", "", "?a=1 HTTP/1.1")),
+    seeds,
+)
+@example("/api/patients/4711", ";v=1", 4, " HTTP/1.1", 1)
+def test_one_odd_thing_in_a_path_hides_no_run(path: str, odd: str, place: int, rest: str, seed: int) -> None:
+    target = path[:place] + odd + path[place:] + rest
+    raw = f'10.0.0.1 - - [04/Mar/2026:02:11:09 +0000] "GET {target}" 200 5 "-" "curl/8"'.encode()
+    hold_promise(make("nginx", OPTIONS), raw, seed)
+
+
 @settings(max_examples=400, deadline=None)
 @given(records_and_formats, seeds)
 def test_each_run_is_found_in_every_format(spec_and_raw: tuple[Any, bytes], seed: int) -> None:
@@ -362,10 +377,13 @@ ORDINARY = st.text(string.ascii_letters + string.digits + "-_./;%?#: ", max_size
 
 @settings(max_examples=500, deadline=None)
 @given(
+    st.sampled_from(("combined", "vhost_combined")),
     st.one_of(
         access_lines(),
+        access_lines(has_host=True),
         st.builds(
-            '10.0.0.1 - {} [04/Mar/2026:02:11:09 +0000] "GET /{} HTTP/1.1" {} {}{}'.format,
+            '{}10.0.0.1 - {} [04/Mar/2026:02:11:09 +0000] "GET /{} HTTP/1.1" {} {}{}'.format,
+            st.sampled_from(("", "", "portal:80 ")),
             ORDINARY,
             ORDINARY,
             st.sampled_from(("200", "404", "-", "000")),
@@ -375,8 +393,8 @@ ORDINARY = st.text(string.ascii_letters + string.digits + "-_./;%?#: ", max_size
     ),
     st.frozensets(st.sampled_from(sorted(access_line.READABLE | {ecs.URL_DOMAIN}))),
 )
-def test_an_ordinary_line_is_read_as_the_general_reader_reads_it(raw: bytes, names: frozenset[str]) -> None:
-    log = make("combined", OPTIONS)
+def test_an_ordinary_line_is_read_as_the_general_reader_reads_it(spec: str, raw: bytes, names: frozenset[str]) -> None:
+    log = make(spec, OPTIONS)
     # A field that no access log has is left to the general reader.
     general = log.parser(names | {"no.such.field"})(raw, REFERENCE)
     special = log.parser(names)(raw, REFERENCE)
