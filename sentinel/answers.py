@@ -5,7 +5,7 @@ Rule of this file: no answer names a person of a log. Those who acted on a case 
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Mapping
 from datetime import datetime
 from typing import Any, Protocol, cast
 from zoneinfo import ZoneInfo
@@ -30,6 +30,7 @@ from sentinel.clock import Micros, from_datetime, rfc3339
 from sentinel.model import Case, Evidence, Verdict
 from sentinel.store.audit import AuditRow
 from sentinel.store.cases import FindingRow as StoredFinding
+from sentinel.store.outbox import Delivery
 
 EVIDENCE_SHOWN = 100
 
@@ -66,15 +67,16 @@ class Register(Protocol):
     def audit(self, case_id: str | None = None) -> list[AuditRow]:
         """The audit trail of one case."""
 
+    def deliveries(self, case_id: str) -> list[Delivery]:
+        """How each message of a case stands."""
+
 
 def list_answer(book: Book, now: Micros, zone: ZoneInfo | None = None) -> ListAnswer:
     """Every case, the most urgent first."""
     return ListAnswer(cases=[_row(case, now, zone) for case in book.by_urgency(now)])
 
 
-def show_answer(
-    store: Register, case: Case, now: Micros, zone: ZoneInfo | None = None, messages: Sequence[MessageRow] = ()
-) -> CaseDetail:
+def show_answer(store: Register, case: Case, now: Micros, zone: ZoneInfo | None = None) -> CaseDetail:
     """All that is known of the case without revealing a person."""
     places = store.evidence_places(case.id)
     return CaseDetail(
@@ -83,7 +85,7 @@ def show_answer(
         evidence=[_evidence(finding, place) for finding, place in places[:EVIDENCE_SHOWN]],
         evidence_total=len(places),
         timeline=[_entry(each) for each in store.audit(case.id)],
-        messages=list(messages),
+        messages=[_message(each) for each in store.deliveries(case.id)],
         next_action=next_action(case),
     )
 
@@ -140,6 +142,16 @@ def _finding(found: StoredFinding) -> FindingRow:
 
 def _evidence(finding: str, place: Evidence) -> EvidenceRow:
     return EvidenceRow(finding=finding, source=place.source, path=place.path, offset=place.offset, length=place.length)
+
+
+def _message(delivery: Delivery) -> MessageRow:
+    return MessageRow(
+        key=delivery.key,
+        channel=delivery.channel,
+        state=delivery.state,
+        attempts=delivery.attempts,
+        sent_at=None if delivery.sent_at is None else rfc3339(delivery.sent_at),
+    )
 
 
 def _entry(entry: AuditRow) -> TimelineRow:

@@ -12,10 +12,10 @@ from __future__ import annotations
 import contextlib
 import logging
 import os
-import queue
 import signal
 import threading
-from collections.abc import Callable, Mapping
+import time
+from collections.abc import Mapping
 from functools import partial
 from importlib.metadata import version
 from pathlib import Path
@@ -30,7 +30,7 @@ from sentinel.courier import Courier
 from sentinel.desk import Desk
 from sentinel.detect import state
 from sentinel.detect.engine import Engine
-from sentinel.measure import Measure
+from sentinel.measure import Measure, TimedRecords
 from sentinel.metrics import Metrics
 from sentinel.model import Finding, Mode, Notification
 from sentinel.pipeline import Pipeline
@@ -40,8 +40,8 @@ from sentinel.rulebook import Rulebook
 from sentinel.secrets import SecretError, SecretRef
 from sentinel.sources import Sources
 from sentinel.store import Store, StoreBroken, StoreError, sqlite_version
-from sentinel.store.outbox import OutboxRow
 from sentinel.systemd import Supervisor
+from sentinel.untaken import Reports
 from sentinel.vault import Vault
 from sentinel.web.readiness import Readiness
 from sentinel.web.server import WebServer
@@ -50,6 +50,9 @@ _log = logging.getLogger(__name__)
 
 BEHIND = 256 * 1024 * 1024
 """Unread bytes at which the daemon says that it is behind."""
+
+WEB_AGAIN: Micros = 30 * SECOND
+"""Between two attempts to take the address of the pages."""
 
 STORE_PAUSE = 1.0
 """Seconds between two attempts to commit while the store cannot be written."""
@@ -63,31 +66,6 @@ def prepare(path: Path) -> tuple[Config, Rulebook]:
     for problem in problems:
         _log.warning("%s %s", problem.code, problem.message, extra={"at": str(problem.span)})
     return loaded, book
-
-
-def resolver(loaded: Config, environ: Mapping[str, str]) -> Callable[[SecretRef], str]:
-    """How secrets are had: from systemd's credentials, files and the environment. It raises SecretError."""
-    folder = environ.get("CREDENTIALS_DIRECTORY")
-    return lambda secret: secret.resolve(environ, Path(folder) if folder else None, loaded.folder)
-
-
-class Reports:
-    """What the courier tells of its attempts, from its threads; the main loop takes up what did not arrive."""
-
-    def __init__(self, metrics: Metrics, wake: threading.Event) -> None:
-        self._metrics = metrics
-        self._wake = wake
-        self.untaken: queue.SimpleQueue[tuple[OutboxRow, str]] = queue.SimpleQueue()
-
-    def attempted(self, channel: str, outcome: object) -> None:
-        """Count the attempt."""
-        self._metrics.notifications.labels(channel, type(outcome).__name__.lower()).inc()
-
-    def undelivered(self, row: OutboxRow, reason: str) -> None:
-        """The fallback is to hear of it."""
-        _log.error("a message is not taken: %s", reason, extra={"channel": row.channel, "case": row.case_id})
-        self.untaken.put((row, reason))
-        self._wake.set()
 
 
 class Daemon:
@@ -109,6 +87,7 @@ class Daemon:
         self.readiness = Readiness(self.started)
         self.supervisor = Supervisor(environ, os.getpid())
         self._measured: Micros = 0
+        self._tried_web = self.started
         self._read_history = False
         self._troubles: dict[str, str] = {}
         self.metrics.build_info.labels(version("breach-sentinel"), sqlite_version()).set(1)
@@ -141,7 +120,7 @@ class Daemon:
 
     def _secret(self, secret: SecretRef, span: Span) -> str:
         try:
-            return resolver(self.config, self._environ)(secret)
+            return self.config.secrets(self._environ)(secret)
         except SecretError as error:
             raise Unusable([Problem(span, "C010", error.message, error.hint)]) from None
 
@@ -169,7 +148,7 @@ class Daemon:
             engine=self.engine,
             blocks=reading.Reading(self.sources, self.config.sources, self.engine),
             book=Book(self.store.cases()),
-            records=self.store,
+            records=TimedRecords(self.store, self.metrics),
             names=self.vault,
             options=self.config.cases,
             channels=self.channels,
@@ -224,8 +203,11 @@ class Daemon:
     def _step(self, now: Micros) -> int | None:
         """Bytes judged; None where the store cannot be written."""
         try:
-            with self.metrics.judge_seconds.time():
-                size = self.pipeline.step(now)
+            begun = time.perf_counter()
+            size = self.pipeline.step(now)
+            if size:
+                self.metrics.blocks.inc()
+                self.metrics.judge_seconds.observe(time.perf_counter() - begun)
             if self.pipeline.owes_news:
                 self.pipeline.owes_news = False
                 self.courier.wake()
@@ -280,6 +262,12 @@ class Daemon:
     def _tell_findings(self) -> None:
         found, self.pipeline.findings = self.pipeline.findings, []
         self.measure.findings(found)
+        for gap in self.pipeline.gaps:
+            self.measure.gap(gap)
+            _log.error(
+                "a stretch of a log was lost before it was read", extra={"source": gap.source, "why": gap.reason}
+            )
+        self.pipeline.gaps.clear()
         for finding in found:
             if not finding.update:
                 _log_finding(finding)
@@ -296,6 +284,10 @@ class Daemon:
         with contextlib.suppress(StoreError):
             self.measure.outbox(self.store, self.channels, now)
         self.metrics.last_turn.set(now / SECOND)
+        self.measure.files(self.config.state)
+        if self.web is not None and self.web.address is None and now - self._tried_web >= WEB_AGAIN:
+            self._tried_web = now
+            self.web.start()
         self._look_at_sources({name: each.trouble for name, each in status.items() if each.trouble})
         unread = sum(each.unread_bytes for each in status.values())
         if unread > BEHIND:

@@ -8,11 +8,10 @@ from __future__ import annotations
 from collections.abc import Iterator
 from pathlib import Path
 
-from sentinel import config, reading, rulebook
+from sentinel import config, rulebook
 from sentinel.config import Config
 from sentinel.detect import route
 from sentinel.detect.rules import PERSONAL_DATA, About
-from sentinel.formats.base import FormatError
 from sentinel.problems import Problem, Span, by_severity
 from sentinel.rulebook import Rulebook
 
@@ -23,16 +22,8 @@ def inspect(path: Path) -> tuple[Config | None, Rulebook | None, list[Problem]]:
     if loaded is None:
         return None, None, problems
     book, more = rulebook.read(loaded.rule_files(), loaded.inventory)
-    problems = [*problems, *more, *_formats(loaded), *_unrouted(loaded, book)]
+    problems = [*problems, *more, *_unrouted(loaded, book)]
     return loaded, book, sorted(problems, key=by_severity)
-
-
-def _formats(loaded: Config) -> Iterator[Problem]:
-    for number, source in enumerate(loaded.sources):
-        try:
-            reading.views([source])
-        except FormatError as error:
-            yield Problem(loaded.document.span(("sources", number, "format")), "C003", error.message, error.hint)
 
 
 def _unrouted(loaded: Config, book: Rulebook) -> Iterator[Problem]:

@@ -5,8 +5,10 @@ Rule of this file: labels come from closed sets (names of sources, systems, rule
 
 from __future__ import annotations
 
+import contextlib
 from collections import Counter
 from collections.abc import Iterable
+from pathlib import Path
 from typing import Protocol
 
 import prometheus_client
@@ -18,6 +20,7 @@ from sentinel.detect.engine import Engine
 from sentinel.metrics import Metrics
 from sentinel.model import Finding, Gap, State
 from sentinel.sources.base import SourceStatus
+from sentinel.store.batch import Batch
 
 
 class Outbox(Protocol):
@@ -28,6 +31,37 @@ class Outbox(Protocol):
 
     def oldest_undelivered(self, now: Micros) -> Micros:
         """For how long the oldest message has been owed."""
+
+
+class Records(Protocol):
+    """What the pipeline asks of the store."""
+
+    def commit(self, batch: Batch) -> None:
+        """Everything of the batch, or nothing."""
+
+    def subjects(self, case_id: str) -> set[int]:
+        """The keyed hashes of the data subjects of a case."""
+
+    def case_of_finding(self, finding_id: str) -> str | None:
+        """The case that a finding is in."""
+
+
+class TimedRecords:
+    """The store, with its commits timed and the cases counted that they open."""
+
+    def __init__(self, records: Records, metrics: Metrics) -> None:
+        self._records = records
+        self._metrics = metrics
+        self.subjects = records.subjects
+        self.case_of_finding = records.case_of_finding
+
+    def commit(self, batch: Batch) -> None:
+        """Everything of the batch, or nothing. Raises StoreError."""
+        with self._metrics.commit_seconds.time():
+            self._records.commit(batch)
+        for verdict in batch.verdicts:
+            if any(entry.act == "case.opened" for entry in verdict.audit):
+                self._metrics.cases_opened.labels(verdict.case.level.word).inc()
 
 
 class Measure:
@@ -76,11 +110,19 @@ class Measure:
             for field, total in tally.missing.items():
                 self._count(metrics.group_field_missing, total, ("missing", rule, field), rule, field)
 
+    def files(self, folder: Path) -> None:
+        """The sizes of the state's files."""
+        for name in ("sentinel.db", "sentinel.db-wal", "keys.db"):
+            with contextlib.suppress(OSError):
+                self.metrics.store_bytes.labels(name).set((folder / name).stat().st_size)
+
     def findings(self, findings: Iterable[Finding]) -> None:
         """Each new finding once."""
         for finding in findings:
             if not finding.update:
                 self.metrics.findings.labels(finding.rule, finding.level.word, finding.mode.value).inc()
+            elif finding.suppressed:
+                self._count(self.metrics.suppressed, finding.suppressed, ("again", finding.id), finding.rule)
 
     def sources(self, status: dict[str, SourceStatus]) -> None:
         """How far each source is behind and whether it can be read."""

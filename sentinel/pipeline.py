@@ -77,8 +77,8 @@ Route = Callable[[Notification], Sequence[str]]
 class Pipeline:
     """One watch: sources, engine, cases and store, joined.
 
-    `findings` are those since somebody last emptied the list; `owes_news` is set when a commit put messages into the
-    outbox, for whoever wakes the courier and clears it.
+    `findings` and `gaps` are those since somebody last emptied the lists; `owes_news` is set when a commit put messages
+    into the outbox, for whoever wakes the courier and clears it.
     """
 
     def __init__(  # noqa: PLR0913  (the one place where the parts of a watch come together)
@@ -100,6 +100,7 @@ class Pipeline:
         self.channels = channels
         self.route = route
         self.findings: list[Finding] = []
+        self.gaps: list[Gap] = []
         self.owes_news = False
         self._records = records
         self._names = names
@@ -127,6 +128,7 @@ class Pipeline:
         for gap in self.blocks.gaps():
             self._touch(now)
             self._batch.gap(gap)
+            self.gaps.append(gap)
         self._remind(now)
         if self.is_due(now):
             self.commit(now)

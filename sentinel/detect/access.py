@@ -23,6 +23,8 @@ from sentinel.problems import Problem
 
 SYSTEM, DATA, ACTOR, SUBJECT = "access.system", "access.data", "access.actor", "access.subject"
 ACTION, RECORDS, BYTES = "access.action", "access.records", "access.bytes"
+TRUST = "access.actor_trust"
+"""How sure the actor is: `verified`, or `claimed` (what the client said of itself)."""
 
 SETTABLE = frozenset({"subject", "actor", "records", "bytes"})
 """Groups and entry keys that set an access field; other groups become fields of the event."""
@@ -205,6 +207,7 @@ def _applier(entry: Entry, identity: Callable[[str], str]) -> Apply:
     actor_of, normalise = _actor(entry.entry)
     canonical: dict[str, str] = {}
     sources = entry.sources
+    trust = entry.entry.actor.trust if entry.entry.actor is not None else "claimed"
 
     def apply(fields: dict[str, Any], groups: Groups) -> None:
         fields[SYSTEM] = system
@@ -229,6 +232,7 @@ def _applier(entry: Entry, identity: Callable[[str], str]) -> Apply:
                     canonical.clear()
                 known = canonical[actor] = identity(normalise(actor))
             fields[ACTOR] = known
+            fields[TRUST] = trust
         for name in (RECORDS, BYTES):
             if name in fields:
                 fields[name] = to_number(str(fields[name]))

@@ -283,7 +283,7 @@ class Engine:
             tally.begin(key, _episode(identity, event.block.source, event.digits, fired), floor)
             found.append(finding)
         elif tally.multiples:
-            found += [self._told(tally.rule, episode) for episode in tally.escalated(key)]
+            found += [self._told(tally, key, episode) for episode in tally.escalated(key)]
         if self._is_kept:
             self.journal.inserted.append((step.index, key, entry, floor, event.block.source, identity, event.digits))
             self._touched.add((step.index, key))
@@ -321,7 +321,7 @@ class Engine:
     def updates(self) -> list[Finding]:
         """How the episodes that went on since this was last asked stand now."""
         found = [
-            self._told(self.tallies[index].rule, episode)
+            self._told(self.tallies[index], key, episode)
             for index, key in sorted(self._touched)
             if key in self.tallies[index].groups
             for episode in self.tallies[index].groups[key].episodes
@@ -330,8 +330,9 @@ class Engine:
         self._touched.clear()
         return found
 
-    def _told(self, rule: Correlation, episode: Episode) -> Finding:
-        finding = findings.of_episode(rule, episode)
+    @staticmethod
+    def _told(tally: Tally, key: int, episode: Episode) -> Finding:
+        finding = findings.of_episode(tally.rule, episode, tally.groups[key].window.subjects())
         episode.subjects = set()
         episode.has_news = False
         return finding

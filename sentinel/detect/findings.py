@@ -101,7 +101,7 @@ def of_window(tally: Tally, values: Sequence[str], event: Event, fired: Fired, i
     )
 
 
-def of_episode(rule: Correlation, episode: Episode) -> Finding:
+def of_episode(rule: Correlation, episode: Episode, subjects: int | None) -> Finding:
     """How an episode stands now: the same finding with its newest numbers. It carries no clear value."""
     about = rule.about
     return Finding(
@@ -117,7 +117,7 @@ def of_episode(rule: Correlation, episode: Episode) -> Finding:
         fired_at=episode.fired_at,
         digits=episode.digits,
         value=episode.value,
-        subjects=None,
+        subjects=subjects,
         source=episode.source,
         evidence=(),
         evidence_total=episode.events,
@@ -164,6 +164,7 @@ def _finding(  # noqa: PLR0913  (a finding has so many parts; every one is named
         opens_case=about.opens_case and about.mode is Mode.ENFORCE,
         case_key=case_key,
         actors=_actors(event, rules),
+        actor_verified=event.fields.get(access.TRUST) == "verified",
         systems=_texts(event, access.SYSTEM),
         categories=_categories(event, rules, about),
         subject_hashes=subject_hashes,

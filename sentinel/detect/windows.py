@@ -36,6 +36,10 @@ class Window:
         """What is counted in the window that ends at the last entry."""
         return len(self.counts) if self.counts is not None else (len(self.entries) - self.head) // STRIDE
 
+    def subjects(self) -> int | None:
+        """How many data subjects the window that ends at the last entry is about; None where no entry names one."""
+        return len(set(self.entries[self.head + 2 :: STRIDE]) - {0}) or None
+
     def add(self, entry: tuple[int, int, int, int, int], span: Micros) -> int:
         """Append an entry that is not older than the last one, and say what is counted in its window; 0, and nothing
         done, where it is older.

@@ -149,8 +149,24 @@ def _frozen(value: Any) -> Any:
 # --- findings ----------------------------------------------------------------------------------------------
 
 
+_GROWING = ("last_seen", "evidence_total", "suppressed")
+"""What an update of a finding says anew; whom the finding is about and where was said when it was first given."""
+
+
 def save_finding(db: apsw.Connection, vault: Vault, case_id: str, finding: Finding) -> None:
-    """The finding is in the case, with its newest numbers; an update is counted."""
+    """The finding is in the case, with its newest numbers; an update is counted and takes nothing away."""
+    known = rows(db, "SELECT body FROM findings WHERE id = ?", (finding.id,))
+    if known and finding.update:
+        body = json.loads(known[0][0]) | {name: getattr(finding, name) for name in _GROWING}
+        db.execute(
+            "UPDATE findings SET level = ?, value = ?, subjects = coalesce(max(?, subjects), ?, subjects), "
+            "updates = updates + 1, body = ? WHERE id = ?",
+            (
+                *(finding.level, finding.value, finding.subjects, finding.subjects),
+                *(json.dumps(body, separators=(",", ":")), finding.id),
+            ),
+        )
+        return
     clear = {name: getattr(finding, name) for name in _IN_CLEAR}
     people = {"group": finding.group, "case_key": finding.case_key, "actors": finding.actors}
     try:
@@ -159,9 +175,7 @@ def save_finding(db: apsw.Connection, vault: Vault, case_id: str, finding: Findi
         sealed = None
     db.execute(
         "INSERT INTO findings (id, case_id, rule, level, fired_at, value, subjects, updates, body, sealed) "
-        "VALUES (?, ?, ?, ?, ?, ?, ?, 0, ?, ?) ON CONFLICT (id) DO UPDATE SET case_id = excluded.case_id, "
-        "level = excluded.level, fired_at = excluded.fired_at, value = excluded.value, subjects = excluded.subjects, "
-        "updates = updates + 1, body = excluded.body, sealed = excluded.sealed",
+        "VALUES (?, ?, ?, ?, ?, ?, ?, 0, ?, ?) ON CONFLICT (id) DO NOTHING",
         (
             *(finding.id, case_id, finding.rule, finding.level, finding.fired_at, finding.value, finding.subjects),
             *(json.dumps(clear, separators=(",", ":")), sealed),

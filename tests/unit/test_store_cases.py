@@ -70,7 +70,9 @@ def test_a_finding_keeps_its_newest_numbers_and_counts_its_updates(tmp_path: Pat
         store.commit(a_batch())
         store.commit(a_batch(finding=a_finding(value=120.5, subjects=None, update=True, level=Level.CRITICAL)))
         (found,) = store.findings("C-1")
-        assert (found.value, found.subjects, found.updates, found.level) == (120.5, None, 1, Level.CRITICAL)
+        assert (found.value, found.updates, found.level) == (120.5, 1, Level.CRITICAL)
+        assert found.subjects == a_finding().subjects
+        assert store.finding_values("f_1") == FindingValues(a_finding().group, a_finding().case_key, a_finding().actors)
         assert (found.mode, found.systems, found.rule_id) == (Mode.ENFORCE, ("patient-portal",), None)
         assert store.case_of_finding("f_1") == "C-1"
         assert store.case_of_finding("f_2") is None
