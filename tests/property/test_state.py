@@ -6,6 +6,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 from functools import cache
 
+import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
@@ -145,6 +146,18 @@ def test_a_rule_that_changed_begins_with_empty_windows_when_only_deltas_are_ther
     changed = saved.restored(new_engine(threshold=2))
     sizes = {tally.rule.about.key: len(tally.groups) for tally in changed.tallies}
     assert sizes == {"events": 0, "values": 1, "short": 1, "quiet": 1}
+
+
+@pytest.mark.parametrize("shards", [(), (0,), (1,), range(16)])
+def test_equal_records_before_and_after_a_restart_are_different_findings(shards: Sequence[int]) -> None:
+    def seen(engine: Engine) -> set[str]:
+        record = {"@timestamp": NOON // SECOND, "what": "a"}
+        return {finding.id for finding in engine.judge(a_block(json_lines([record])), None)}
+
+    engine, saved, undisturbed = new_engine(), Saved(), new_engine()
+    before = seen(engine)
+    saved.commit(engine, shards)
+    assert (before, seen(saved.restored(new_engine()))) == (seen(undisturbed), seen(undisturbed))
 
 
 def test_nothing_in_clear_is_saved() -> None:
