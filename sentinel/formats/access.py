@@ -160,7 +160,7 @@ def _split(raw: bytes, names_before_user: int) -> tuple[bytes, ...] | None:
         return None
     names = head[:bracket].split(b" ", names_before_user)
     numbers = tail.split(b" ", 3)
-    if len(names) <= names_before_user or len(numbers) < 2 or numbers[0]:
+    if len(names) <= names_before_user or not all(names) or len(numbers) < 2 or numbers[0]:
         return None
     status = numbers[1].rstrip(b"\r")
     if not (len(status) == 3 and status.isdigit()) and status != _ABSENT:

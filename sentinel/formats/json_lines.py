@@ -102,7 +102,8 @@ class JsonLines:
         text = b'"' + literal + (b'"' if at_end else b"")
         if not is_numeric:
             return rb"%b(?:%b|\[[^\n]*%b)" % (value_of, text, text)
-        number = literal + (rb"\.?0*" + _NUMBER_END if at_end else b"")
+        zeros = b"0*" if b"." in run else rb"(?:\.0+)?"
+        number = literal + (zeros + _NUMBER_END if at_end else b"")
         return rb"%b(?:%b|%b|%b|\[)" % (value_of, text, number, _ODD_NUMBER)
 
     def parser(self, used: frozenset[str] | None) -> Parser:  # noqa: ARG002  (decoding only what is used costs more here)

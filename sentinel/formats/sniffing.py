@@ -24,11 +24,11 @@ PLAIN_TEXT: Final[dict[str, Any]] = {"regex": "(?P<message>.*)"}
 
 _CANDIDATES: Final[tuple[tuple[Spec, str], ...]] = (
     ("json", "JSON lines"),
-    ("vhost_combined", "an access log with the virtual host in front"),
-    ("combined", "an access log"),
     ({"syslog": "json"}, "syslog with JSON in it"),
     ({"syslog": "combined"}, "syslog with an access log in it"),
     ("syslog", "syslog"),
+    ("vhost_combined", "an access log with the virtual host in front"),
+    ("combined", "an access log"),
 )
 
 
@@ -42,8 +42,9 @@ def sniff(sample: bytes, make: Callable[[Any, FormatOptions], Format]) -> tuple[
     for spec, description in _CANDIDATES:
         read = _count_read(records, spec, make(spec, FormatOptions()))
         if read >= len(records) * SHARE:
-            return spec, f"{description}, because {read} of the first {len(records)} records are"
-    return PLAIN_TEXT, f"lines of text, because the first {len(records)} records are of no known format"
+            what = f"{read} of its first {len(records)} records are" if len(records) > 1 else "its first record is"
+            return spec, f"{description}, because {what}"
+    return PLAIN_TEXT, f"lines of text, because the log's first {len(records)} lines are of no known format"
 
 
 def _count_read(records: list[bytes], spec: Spec, candidate: Format) -> int:

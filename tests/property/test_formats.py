@@ -346,7 +346,7 @@ def test_the_scanner_finds_what_the_patterns_say(spec_and_raw: tuple[Any, bytes]
     for text in (raw, log.decode(raw)):
         found: set[int] = set()
         # A neighbour on either side, as in a block: no pattern may reach into it or need the block's end.
-        block = b"x\n" + text + b"\ny\n"
+        block = b"\x01\n" + text + b"\n\x01\n"
         database.scan(block, match_event_handler=lambda number, *_, found=found: found.add(number))
         assert found == {number for number, pattern in enumerate(patterns) if is_found(pattern, text)}
 
