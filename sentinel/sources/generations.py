@@ -141,9 +141,9 @@ class Generations:
 
     # --- descriptors ---------------------------------------------------------------------------------------
 
-    def open(self, stream: Stream, now: Micros) -> None:
+    def open(self, stream: Stream, now: Micros, *, is_brief: bool = False) -> None:
         """Open what is at rest, if there is room. Where another file has its name by now, the next look tells."""
-        if self._count_open() >= self._open_files and not self._make_room(stream):
+        if not is_brief and self._count_open() >= self._open_files and not self._make_room(stream):
             return
         try:
             fd = open_log(stream.at, follow=self.follow)
@@ -210,7 +210,10 @@ class Generations:
         return sum(stream.fd is not None for stream in self.streams.values())
 
     def _make_room(self, newcomer: Stream) -> bool:
+        # Deleted files are beside the count: they cannot be opened again, and some wait for what is to be opened now.
         is_open = [each for each in self.streams.values() if each.has_name()]
+        if len(is_open) < self._open_files:
+            return True
         idle = [each for each in is_open if each.is_idle()]
         if idle:
             min(idle, key=lambda each: (each.unread() > 0, each.quiet_since)).rest(until_changed=True)
@@ -229,21 +232,11 @@ class Generations:
         number, last_seen = self._shadows.get(found.key, (0, None))
         if last_seen == found and number in self.streams:
             return
-        for stream in self._possible_originals(found):
-            if stream.fd is None:
-                self.open(stream, now)
-            if stream.fd is None and stream.number in self.streams and stream.at not in self._troubles:
-                # It cannot be compared now: what the new file is, the next look tells.
-                return
-            try:
-                if stream.is_replaced():
-                    self.replaced(stream, now)
-            except OSError as error:
-                self.refuse(stream, error)
+        originals = self._possible_originals(found)
+        original = next((each for each in originals if self._is_copy(found, each, now)), None)
         if found.key in self.inodes():
             return
         self._shadows.pop(found.key, None)
-        original = self._original_of(found)
         if original is None:
             self.begin(found, now)
         else:
@@ -264,27 +257,41 @@ class Generations:
             if stream.offset and found.path != stream.path and may_be_copy(found.path, stream.log)
         ]
 
-    def _original_of(self, found: Found) -> Stream | None:
-        originals = self._possible_originals(found)
-        if not originals:
-            return None
-        if not found.size and log_of(found.path) != found.path:
-            # Nothing is in it to read, and it may be a copy just begun.
-            return originals[0]
+    def _is_copy(self, found: Found, original: Stream, now: Micros) -> bool:
+        """The file is the beginning of the original. One that turns out to be replaced goes on in its copy, if any."""
+        rested, behind, was_open = original.rested, original.behind, original.fd is not None
+        if not was_open:
+            self.open(original, now, is_brief=True)
+        try:
+            if original.fd is None:
+                return False
+            if original.is_replaced():
+                self.replaced(original, now)
+                return False
+            # One without content has nothing to read, and may be a copy just begun.
+            return self._begins_alike(found, original.fd) if found.size else log_of(found.path) != found.path
+        except OSError as error:
+            self.refuse(original, error)
+            return False
+        finally:
+            if not was_open and original.fd is not None and self._count_open() > self._open_files:
+                original.rest()
+                original.rested, original.behind = rested, behind
+
+    def _begins_alike(self, found: Found, original: int) -> bool:
         try:
             fd = open_log(found.path, follow=self.follow)
         except OSError:
-            return None
+            return False
         try:
-            return next((each for each in originals if each.fd is not None and begins_alike(fd, each.fd)), None)
-        except OSError:
-            return None
+            return begins_alike(fd, original)
         finally:
             os.close(fd)
 
     def _adopt(self, stream: Stream, now: Micros) -> bool:
         """Let the stream go on in a copy of its file; say whether there is one."""
-        taken = self.inodes() | {stream.inode.key}
+        # What is at rest may have been deleted, and its inode be the copy's by now.
+        taken = {each.inode.key for each in self.streams.values() if each.fd is not None} | {stream.inode.key}
         nearby = [*self.found.values(), *listing(folder_of(stream.at))]
         copy = copy_of(stream.place(), [each for each in nearby if each.key not in taken], follow=self.follow)
         if copy is None:

@@ -18,6 +18,7 @@ from sentinel.sources.reunion import reunite
 from sentinel.sources.stream import Stream
 
 PATIENCE = 10 * MINUTE
+NOWHERE = ((0, 0), 0)
 
 logger = logging.getLogger(__name__)
 
@@ -134,6 +135,9 @@ class Survey:
         every = {each.key: each for each in files}
         for number, match in sorted(reunite(self._missing, every.values(), follow=self._known.follow).items()):
             place = self._missing.pop(number)
+            if match.found.key != place.inode.key and self._last_seen.get(place.path, NOWHERE)[0] == place.inode.key:
+                # It lies elsewhere now, and its inode may be another file's, under the same name.
+                self._last_seen[place.path] = (NOWHERE[0], place.modified)
             try:
                 self._known.resume(number, place, match, now)
             except OSError as error:
@@ -163,5 +167,5 @@ class Survey:
         if not place.done:
             self._known.report(stream, "generation_lost", place.offset, None)
             # Its inode may be another file's by now, under the same name.
-            self._last_seen[place.path] = ((0, 0), place.modified)
+            self._last_seen[place.path] = (NOWHERE[0], place.modified)
         self._known.depart(stream)
