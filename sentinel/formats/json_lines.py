@@ -52,7 +52,8 @@ _NUMBER_END = rb"[,}\] \t\r]"
 # Fifteen significant digits are what a double gives back unchanged; 64 bits what the fast decoder keeps whole; from
 # 0.0000 and 1e16 on Python writes an exponent; minus zero is read as zero.
 _ODD_NUMBER = (
-    rb"-?(?:0\.0000|[0-9]{20}|[0-9]{8,}\.[0-9]|[0-9]+\.[0-9]{8}|[0-9]+(?:\.[0-9]+)?e)|-0(?:\.0+)?" + _NUMBER_END
+    rb"-?(?:0\.0000|[0-9]{20}|[0-9]{8,}\.[0-9]|[0-9]+\.[0-9]{8}|[0-9]+(?:\.[0-9]+)?e)|-[0-9]{19}|-0(?:\.0+)?"
+    + _NUMBER_END
 )
 _NUMERIC = frozenset(b"0123456789.+-eE")
 

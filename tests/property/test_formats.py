@@ -297,6 +297,7 @@ records_and_formats = st.sampled_from(SPECS).flatmap(lambda spec: st.tuples(st.j
 @example(b'{"status":4.01e2,"a":[401.0,{"b":-0}],"message":1e5}', 2)
 @example(b'{"a":"\\\\u0041\\\\\\/","b":"\\u0041\\\\/"}', 3)
 @example(b'{"a":"\xff","a":"k\\ud800k"}', 4)
+@example(b'{"a":-9223372036854775809,"b":[18446744073709551616]}', 5)
 def test_whatever_a_json_writer_writes_each_run_is_found(raw: bytes, seed: int) -> None:
     hold_promise(make("json", OPTIONS), raw, seed)
 
