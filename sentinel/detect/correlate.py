@@ -8,11 +8,16 @@ and leave with its finding.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Sequence
+import math
+from bisect import insort
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
+from heapq import heappop, heappush
+from typing import Any
 
 from sentinel.clock import Micros
 from sentinel.detect.fields import Getter, getter, single
+from sentinel.detect.measures import NUMERIC, TEMPORAL, Measure, bits_of, measure_of
 from sentinel.detect.rules import Correlation
 from sentinel.detect.windows import PRUNED_FROM, STRIDE, Window
 from sentinel.model import Event
@@ -36,7 +41,7 @@ class Episode:
     fired_at: Micros
     held_from: Micros
     held_at: Micros
-    value: int
+    value: float
     events: int
     told: int = 1
     held_again: int = 0
@@ -45,13 +50,16 @@ class Episode:
 
 
 class Group:
-    """One group of one correlation. `episodes` are those that an event may still belong to, the last begun last."""
+    """One group of one correlation. `episodes` are those that an event may still belong to, the last begun last.
+    `waiting` are the events with which a window begins that is not judged yet: time and digest of the record.
+    """
 
-    __slots__ = ("episodes", "window")
+    __slots__ = ("episodes", "waiting", "window")
 
-    def __init__(self, *, distinct: bool) -> None:
-        self.window = Window(distinct=distinct)
+    def __init__(self, *, distinct: bool = False, measure: Measure | None = None) -> None:
+        self.window = Window(distinct=distinct, measure=measure)
         self.episodes: tuple[Episode, ...] = ()
+        self.waiting: list[tuple[Micros, str]] = []
 
 
 @dataclass(slots=True)
@@ -64,8 +72,58 @@ class Fired:
 
     at: Micros
     until: Micros
-    value: int
+    value: float
     entries: list[int]
+
+
+@dataclass(frozen=True, slots=True)
+class Closed:
+    """A window that can change no more and whose measure is within the rule's bounds: the group's key, the event it
+    begins with, and what it comes to.
+    """
+
+    key: int
+    begin: Micros
+    digest: str
+    fired: Fired
+
+
+@dataclass(frozen=True, slots=True)
+class Summary:
+    """What is known of a group from its newest event, for a finding that no event completes. In clear: it is saved
+    only sealed, as all of the state is.
+    """
+
+    values: tuple[str, ...]
+    case_key: tuple[tuple[str, str], ...]
+    actors: tuple[str, ...]
+    systems: tuple[str, ...]
+    categories: tuple[str, ...]
+    source: str
+    digits: int
+    verified: bool
+    historical: bool
+
+
+Counter = Callable[[Mapping[str, Any]], int | None]
+"""The fields of an event -> what stands for it in a window; None where the event has nothing to count."""
+
+
+def _distinct(names: Sequence[str], hash_text: HashText) -> Counter:
+    """The keyed hash of the value, of the tuple of values for several fields; None where one is missing."""
+    getters = [getter(name) for name in names]
+    only = names[0] if len(names) == 1 else None
+
+    def counted(fields: Mapping[str, Any]) -> int | None:
+        if only is not None:
+            value = fields.get(only)
+            if type(value) is str:
+                return hash_text(value)
+        values = [single(get(fields)) for get in getters]
+        known = [value for value in values if value is not None]
+        return hash_text(SEPARATOR.join(known)) if len(known) == len(values) else None
+
+    return counted
 
 
 class Tally:
@@ -78,24 +136,29 @@ class Tally:
     def __init__(self, rule: Correlation, hash_text: HashText) -> None:
         self.rule = rule
         self.distinct = rule.kind == "value_count"
+        self.measure = measure_of(rule)
+        self.summaries: dict[int, Summary] = {}
+        self._due: list[tuple[Micros, int]] = []
         self.groups: dict[int, Group] = {}
         self.evicted = 0
         self.missing: dict[str, int] = {}
         self._hash = hash_text
         self._group_by: list[tuple[str, Getter]] = [(name, getter(name)) for name in rule.group_by]
-        self._fields: list[Getter] = [getter(name) for name in rule.fields]
-        self._only = rule.fields[0] if len(rule.fields) == 1 else None
         self._span = rule.timespan
         self._quiet = rule.quiet
-        self._threshold = rule.threshold
+        self._threshold = rule.threshold if rule.bounds is None else math.inf
         self.late = rule.about.additions.runtime.late
         self._most = rule.about.additions.runtime.max_groups
         self.multiples = rule.about.additions.suppress.multiples
 
-    def note_missing(self, event: Event) -> None:
+    def fields_of_group(self, rule: str) -> tuple[str, ...]:
+        """The fields of the group in events that match this rule (its key): aliases name another field a rule."""
+        return tuple(self.rule.aliases.get(name, {}).get(rule, name) for name in self.rule.group_by)
+
+    def note_missing(self, fields: Mapping[str, Any], names: Sequence[tuple[str, Getter]]) -> None:
         """The event has no group here: it is dropped, and the first field it lacks is counted."""
-        name = next(name for name, get in self._group_by if single(get(event.fields)) is None)
-        self.missing[name] = self.missing.get(name, 0) + 1
+        missing = next(name for name, get in names if single(get(fields)) is None)
+        self.missing[missing] = self.missing.get(missing, 0) + 1
 
     def peek(self, event: Event) -> list[str] | None:
         """The event's group in clear; None where a field of it is missing."""
@@ -103,16 +166,19 @@ class Tally:
         known = [value for value in values if value is not None]
         return known if len(known) == len(values) else None
 
-    def counted(self, event: Event) -> int | None:
-        """The keyed hash of the counted value (of a tuple for several fields); None where one is missing."""
-        only = self._only
-        if only is not None:
-            value = event.fields.get(only)
-            if type(value) is str:
-                return self._hash(value)
-        values = [single(get(event.fields)) for get in self._fields]
-        known = [value for value in values if value is not None]
-        return self._hash(SEPARATOR.join(known)) if len(known) == len(values) else None
+    def counter(self, rule: str) -> Counter | None:
+        """What of an event that matches this rule (its key) is counted; None where events are."""
+        kind = self.rule.kind
+        if kind == "event_count":
+            return None
+        if kind in TEMPORAL:
+            number = self.rule.order.index(rule)
+            return lambda _: number
+        names = [self.rule.aliases.get(name, {}).get(rule, name) for name in self.rule.fields]
+        if kind in NUMERIC:
+            get = getter(names[0])
+            return lambda fields: bits_of(get(fields))
+        return _distinct(names, self._hash)
 
     def insert(self, key: int, entry: Entry, floor: Micros) -> Fired | None:
         """Count one event; what fired, if an episode begins with it. No event older than `floor` is still to come in
@@ -122,17 +188,17 @@ class Tally:
         if group is None:
             if len(self.groups) >= self._most:
                 self._evict()
-            group = self.groups[key] = Group(distinct=self.distinct)
+            group = self.groups[key] = Group(distinct=self.distinct, measure=self.measure)
         window = group.window
         size = window.add(entry, self._span)
         if window.head > PRUNED_FROM:
             window.forget(min(floor, entry[0]) - self.late - self._span)
-        if size:
+        if size is not None:
             return self._held(group, entry, ((entry[0], size),)) if size >= self._threshold else None
         held = window.insert(entry, self._span, self._threshold)
         return self._held(group, entry, held) if held else None
 
-    def _held(self, group: Group, entry: Entry, held: Sequence[tuple[Micros, int]]) -> Fired | None:
+    def _held(self, group: Group, entry: Entry, held: Sequence[tuple[Micros, float]]) -> Fired | None:
         """With this event the condition holds in windows that end at these times, less than a timespan apart: an
         episode begins, or goes on.
         """
@@ -144,7 +210,7 @@ class Tally:
         most = max(size for _, size in held)
         return Fired(first, last, most, list(group.window.between(first - self._span, last)))
 
-    def _go_on(self, window: Window, episode: Episode, entry: Entry, held: Sequence[tuple[Micros, int]]) -> None:
+    def _go_on(self, window: Window, episode: Episode, entry: Entry, held: Sequence[tuple[Micros, float]]) -> None:
         """The event belongs to the episode, and so do events around it that did not while they were too few."""
         first, last = held[0][0], held[-1][0]
         begin = first - self._span
@@ -162,6 +228,34 @@ class Tally:
         episode.value = max(episode.value, *(size for _, size in held))
         episode.held_again += 1
         episode.has_news = True
+
+    def wait(self, key: int, entry: Entry, digest: str, floor: Micros) -> None:
+        """As `insert`, for a rule with bounds: the event begins a window that is judged when it can change no more."""
+        self.insert(key, entry, floor)
+        group = self.groups[key]
+        insort(group.waiting, (entry[0], digest))
+        heappush(self._due, (entry[0] + self._span, key))
+
+    def close(self, until: Micros) -> Iterator[Closed]:
+        """The windows that end before that time and are within the bounds, as far as no episode goes on with them."""
+        bounds = self.rule.bounds
+        while self._due and self._due[0][0] <= until - self.late:
+            end, key = heappop(self._due)
+            group = self.groups.get(key)
+            if group is None or not group.waiting or bounds is None or group.waiting[0][0] + self._span != end:
+                continue
+            begin, digest = group.waiting.pop(0)
+            value = group.window.size_of(begin - 1, end - 1)
+            if bounds.hold(value):
+                entries = group.window.between(begin - 1, end - 1)
+                fired = self._held(group, (begin, 0, 0, 0, 0), ((end, value),))
+                if fired is not None:
+                    yield Closed(key, begin, digest, Fired(end, end, value, list(entries)))
+
+    def restore_waiting(self, key: int) -> None:
+        """The group's windows are to be judged when they can change no more, as before a restart."""
+        for begin, _ in self.groups[key].waiting:
+            heappush(self._due, (begin + self._span, key))
 
     def begin(self, key: int, episode: Episode, floor: Micros) -> None:
         """The episode of the finding that fired; earlier ones are kept while an event that comes late may be theirs."""
@@ -188,7 +282,7 @@ class Tally:
             self.evicted += 1
 
 
-def _heat(group: Group, threshold: int) -> float:
+def _heat(group: Group, threshold: float) -> float:
     return 1.0 if group.episodes else group.window.size / threshold
 
 

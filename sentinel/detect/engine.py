@@ -7,17 +7,19 @@ block. What must survive a restart is the tallies; `sentinel.detect.state` turns
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Callable, Iterable, Sequence
-from dataclasses import dataclass, field
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from functools import partial
-from zlib import crc32
+from typing import Any
 
 from sentinel.clock import HOUR, MINUTE, Micros
 from sentinel.detect import access, findings
-from sentinel.detect.correlate import SEPARATOR, Entry, Episode, Fired, Tally
-from sentinel.detect.fields import Getter, getter, single
+from sentinel.detect.correlate import SEPARATOR, Entry, Episode, Fired, Summary, Tally
+from sentinel.detect.course import Course, Grouping, Step, feeds, quieted
+from sentinel.detect.fields import getter, single
+from sentinel.detect.journal import Counted, Journal, Streams
 from sentinel.detect.lane import WATCH, Lane, Match, Purpose, SourceView
-from sentinel.detect.rules import Correlation, RuleSet
+from sentinel.detect.measures import TEMPORAL
+from sentinel.detect.rules import RuleSet
 from sentinel.detect.windows import LENGTH_BITS, LONGEST, STRIDE
 from sentinel.model import Block, Event, Finding
 
@@ -29,65 +31,6 @@ BEHIND: Micros = HOUR
 
 MOST_HASHED = 1 << 18
 """Texts whose keyed hash is remembered."""
-
-Counted = tuple[int, int, Entry, Micros, str, str | None, int]
-"""Tally, key of the group, entry, floor, source, the finding if an episode began, digits of the time."""
-
-
-@dataclass(slots=True)
-class Journal:
-    """What was counted since the state was last saved: enough to count it again, without anything in clear."""
-
-    inserted: list[Counted] = field(default_factory=list)
-    ordinals: list[str] = field(default_factory=list)
-
-
-class Streams:
-    """Every stream that something was counted in, as one number for all sources, with the path to show."""
-
-    def __init__(self) -> None:
-        self.known: dict[int, tuple[str, int, str]] = {}
-        self.new: dict[int, tuple[str, int, str]] = {}
-        self._numbers: dict[tuple[str, int], int] = {}
-
-    def note(self, source: str, stream: int, path: str) -> None:
-        """The stream is shown under this path from now on."""
-        number = self._numbers[source, stream] = crc32(source.encode()) >> 1 << 32 | stream
-        if self.known.get(number) != (source, stream, path):
-            self.known[number] = self.new[number] = (source, stream, path)
-
-    def number(self, source: str, stream: int) -> int:
-        """The number of a stream that was noted."""
-        return self._numbers[source, stream]
-
-    def __getitem__(self, number: int) -> tuple[str, int, str]:
-        return self.known.get(number, ("", number & 0xFFFFFFFF, ""))
-
-
-Grouping = tuple[tuple[str, Getter], ...]
-
-
-@dataclass(frozen=True, slots=True)
-class Step:
-    """One tally that an event is counted in, on account of the rule with that number."""
-
-    index: int
-    tally: Tally
-    number: int
-    grouping: int
-
-
-@dataclass(frozen=True, slots=True)
-class Course:
-    """What becomes of events that match certain rules, found out once: findings by themselves, then tallies.
-
-    Groups that several tallies have in common are looked up once for all of them.
-    """
-
-    detected: tuple[int, ...]
-    groupings: tuple[Grouping, ...]
-    counted: tuple[Step, ...]
-    subjects: tuple[Getter, ...]
 
 
 class Engine:
@@ -113,8 +56,11 @@ class Engine:
         self.lanes: dict[str, Lane] = {}
         for view in sources:
             self.open_lane(view)
-        self.tallies = [Tally(each, self.hash_text) for each in (*rules.correlations, *_quieted(rules))]
-        self._feeds = _feeds(rules, self.tallies)
+        self.tallies = [Tally(each, self.hash_text) for each in (*rules.correlations, *quieted(rules))]
+        self._feeds = feeds(rules, self.tallies)
+        self._bounded = [index for index, tally in enumerate(self.tallies) if tally.rule.bounds is not None]
+        self._chains = self._chained()
+        self.closed: Micros = 0
         self._courses: dict[tuple[int, ...], Course] = {}
         self.high: dict[str, Micros] = {}
         self.floor: Micros = 0
@@ -145,7 +91,9 @@ class Engine:
 
     def judge(self, block: Block, now: Micros | None) -> list[Finding]:
         """The findings that the block completes. `now` is the wall clock when live, None in replay."""
-        return self.correlate(self.matches(block), now)
+        if now is not None:
+            self.lanes[block.source].heard = now
+        return self.correlate(self.matches(block), now) + self.tick(now)
 
     def matches(self, block: Block) -> list[Match]:
         """The block's events that match rules, in the order they were written."""
@@ -179,9 +127,19 @@ class Engine:
                 self._count_all(course, event, (event.time, 0, subject, place, stream), high, found)
         return found
 
+    def _chained(self) -> dict[int, Course]:
+        """For each tally whose findings are counted in others: how."""
+        found: dict[int, Course] = {}
+        for index, tally in enumerate(self.tallies):
+            key = tally.rule.about.key
+            steps = [(outer, key, -1) for outer, each in enumerate(self.tallies) if key in each.rule.chained]
+            if steps:
+                found[index] = Course(detected=(), subjects=(), **self._counted(steps))
+        return found
+
     def _count_all(self, course: Course, event: Event, entry: Entry, high: Micros, found: list[Finding]) -> None:
         """Count one event in every tally it is for."""
-        groups = [self._group(event, names) for names in course.groupings]
+        groups = [self._group(event.fields, names) for names in course.groupings]
         time, _, subject, place, stream = entry
         for step in course.counted:
             tally = step.tally
@@ -189,20 +147,22 @@ class Engine:
             if time < high - tally.late:
                 self.lanes[event.block.source].counts.late += 1
             elif values is None:
-                tally.note_missing(event)
-            elif not tally.distinct:
+                tally.note_missing(event.fields, course.groupings[step.grouping])
+            elif step.counter is None:
                 self._count(step, event, values, key, entry, found)
-            elif (value := tally.counted(event)) is not None:
+            elif (value := step.counter(event.fields)) is not None:
                 self._count(step, event, values, key, (time, value, subject, place, stream), found)
 
     def _course(self, rules: tuple[int, ...]) -> Course:
-        """What becomes of an event that matches exactly these rules; an event counts once in a correlation."""
+        """What becomes of an event that matches exactly these rules.
+
+        An event that matches several rules of a count counts once; in a temporal correlation it is each of them.
+        """
         silent, detections = self.rules.silent, self.rules.detections
-        counted: dict[int, int] = {}
+        steps: dict[tuple[int, int], int] = {}
         for number in rules:
             for index in self._feeds[number]:
-                counted.setdefault(index, number)
-        groupings = list(dict.fromkeys(self.tallies[index].rule.group_by for index in counted))
+                steps.setdefault((index, number if self.tallies[index].rule.kind in TEMPORAL else -1), number)
         return Course(
             detected=tuple(
                 number
@@ -210,19 +170,26 @@ class Engine:
                 if detections[number].about.key not in silent
                 and not detections[number].about.additions.suppress.duration
             ),
-            groupings=tuple(tuple((name, getter(name)) for name in names) for names in groupings),
-            counted=tuple(
-                Step(index, self.tallies[index], number, groupings.index(self.tallies[index].rule.group_by))
-                for index, number in counted.items()
-            ),
             subjects=tuple(
                 getter(name) for number in rules if (name := detections[number].about.additions.data.subject)
             ),
+            **self._counted([(index, detections[number].about.key, number) for (index, _), number in steps.items()]),
         )
 
-    def _group(self, event: Event, names: Grouping) -> tuple[list[str] | None, int]:
-        """The event's group in clear and as a keyed hash; None where a field of it is missing."""
-        fields = event.fields
+    def _counted(self, steps: Sequence[tuple[int, str, int]]) -> dict[str, Any]:
+        """The groupings and steps of a course, from (tally, key of the rule that matched, its number)."""
+        names = [self.tallies[index].fields_of_group(rule) for index, rule, _ in steps]
+        groupings = list(dict.fromkeys(names))
+        return {
+            "groupings": tuple(tuple((name, getter(name)) for name in each) for each in groupings),
+            "counted": tuple(
+                Step(index, tally := self.tallies[index], number, groupings.index(each), tally.counter(rule))
+                for (index, rule, number), each in zip(steps, names, strict=True)
+            ),
+        }
+
+    def _group(self, fields: Mapping[str, Any], names: Grouping) -> tuple[list[str] | None, int]:
+        """The group in clear and as a keyed hash; None where a field of it is missing."""
         values = []
         for name, get in names:
             value = fields.get(name)
@@ -275,23 +242,91 @@ class Engine:
     ) -> None:
         tally = step.tally
         floor = self.floor
+        if tally.rule.bounds is not None:
+            self._wait(step, event, values, key, entry)
+            return
         fired = tally.insert(key, entry, floor)
         identity = None
         if fired is not None:
             finding = self._begun(tally, values, event, fired, step.number, entry[2])
             identity = finding.id
             tally.begin(key, _episode(identity, event.block.source, event.digits, fired), floor)
-            found.append(finding)
+            self._fire(step.index, finding, event, entry, found)
         elif tally.multiples:
             found += [self._told(tally, key, episode) for episode in tally.escalated(key)]
         if self._is_kept:
             self.journal.inserted.append((step.index, key, entry, floor, event.block.source, identity, event.digits))
             self._touched.add((step.index, key))
 
+    def _fire(self, index: int, finding: Finding, event: Event, entry: Entry, found: list[Finding]) -> None:
+        """A correlation's finding: given out unless it only feeds others, and counted in those that refer to it.
+
+        To them it is an event with the group's fields, at the time it fired (Sigma specification, chained rules).
+        """
+        if finding.rule not in self.rules.silent:
+            found.append(finding)
+        course = self._chains.get(index)
+        if course is not None:
+            fields = dict(finding.group)
+            chained = Event(fields, finding.fired_at, event.digits, event.block, event.start, event.end)
+            self._count_all(course, chained, (finding.fired_at, *entry[1:]), finding.fired_at, found)
+
+    def _wait(self, step: Step, event: Event, values: list[str], key: int, entry: Entry) -> None:
+        """Count the event for a condition that is judged when the window can change no more."""
+        tally = step.tally
+        digest = hashlib.sha256(event.raw).hexdigest()
+        summary = findings.summary(tally.rule, values, event)
+        tally.wait(key, entry, digest, self.floor)
+        tally.summaries[key] = summary
+        if self._is_kept:
+            source = event.block.source
+            self.journal.waited[len(self.journal.inserted)] = (digest, summary)
+            self.journal.inserted.append((step.index, key, entry, self.floor, source, None, event.digits))
+            self._touched.add((step.index, key))
+
+    def close(self, until: Micros) -> list[Finding]:
+        """The findings of windows that end before that time, but for what may still come late."""
+        found: list[Finding] = []
+        for index in self._bounded:
+            tally = self.tallies[index]
+            for closed in tally.close(until):
+                summary = tally.summaries[closed.key]
+                about = tally.rule.about
+                identity = findings.closed_id(about, closed.begin, closed.digest, self.ordinals)
+                self._note_ordinal()
+                finding = findings.of_closed(tally, closed, summary, identity, self.streams)
+                episode = _episode(identity, summary.source, summary.digits, closed.fired)
+                tally.begin(closed.key, episode, self.floor)
+                if finding.rule not in self.rules.silent:
+                    found.append(finding)
+        if self._bounded and until > self.closed:
+            self.closed = until
+        return found
+
+    def close_again(self, until: Micros) -> None:
+        """Windows that were judged before a restart are judged again, silently; their ordinals are restored apart."""
+        for index in self._bounded:
+            tally = self.tallies[index]
+            for closed in tally.close(until):
+                summary = tally.summaries[closed.key]
+                identity = findings.closed_id(tally.rule.about, closed.begin, closed.digest, findings.Ordinals())
+                tally.begin(closed.key, _episode(identity, summary.source, summary.digits, closed.fired), self.floor)
+        self.closed = max(self.closed, until)
+
+    def tick(self, now: Micros | None) -> list[Finding]:
+        """Windows that have closed because time has passed: as far as every source has come, where `now` is given
+        leaving out those that have been silent for a minute longer than rules allow lateness.
+        """
+        if not self._bounded or not self.lanes:
+            return []
+        reached = [lane.reached(now) for lane in self.lanes.values()]
+        known = [time for time in reached if time is not None]
+        return self.close(min(known)) if known and len(known) == len(reached) else []
+
     def _begun(self, tally: Tally, values: list[str], event: Event, fired: Fired, number: int, subject: int) -> Finding:
         identity = findings.finding_id(tally.rule.about, event, self.ordinals)
         self._note_ordinal()
-        if tally.rule.about is self.rules.detections[number].about:
+        if number >= 0 and tally.rule.about is self.rules.detections[number].about:
             return findings.of_detection(self.rules.detections[number], event, identity, subject)
         return findings.of_window(tally, values, event, fired, identity, self.streams)
 
@@ -299,10 +334,14 @@ class Engine:
         if self._is_kept:
             self.journal.ordinals.append(next(reversed(self.ordinals.seen)))
 
-    def count_again(self, counted: Counted) -> None:
+    def count_again(self, counted: Counted, waited: tuple[str, Summary] | None = None) -> None:
         """Count an event as it was counted before a restart; an episode that began then begins again, silently."""
         index, key, entry, floor, source, finding, digits = counted
         tally = self.tallies[index]
+        if waited is not None:
+            tally.wait(key, entry, waited[0], floor)
+            tally.summaries[key] = waited[1]
+            return
         fired = tally.insert(key, entry, floor)
         if fired is not None and finding is not None:
             tally.begin(key, _episode(finding, source, digits, fired), floor)
@@ -350,32 +389,3 @@ def _episode(finding: str, source: str, digits: int, fired: Fired) -> Episode:
         value=fired.value,
         events=len(fired.entries) // STRIDE,
     )
-
-
-def _quieted(rules: RuleSet) -> list[Correlation]:
-    """Detections that are to stay quiet for a while after a finding: counted as correlations of one event."""
-    return [
-        Correlation(
-            about=rule.about,
-            kind="event_count",
-            rules=(rule,),
-            group_by=rule.about.additions.suppress.per,
-            timespan=1,
-            threshold=1,
-            fields=(),
-            generate=False,
-            fingerprint=f"quiet:{rule.about.key}",
-        )
-        for rule in rules.detections
-        if rule.about.additions.suppress.duration and rule.about.key not in rules.silent
-    ]
-
-
-def _feeds(rules: RuleSet, tallies: Sequence[Tally]) -> list[tuple[int, ...]]:
-    """For each detection the tallies it is counted in."""
-    return [
-        tuple(
-            index for index, tally in enumerate(tallies) if any(each.about is rule.about for each in tally.rule.rules)
-        )
-        for rule in rules.detections
-    ]

@@ -8,7 +8,7 @@ from typing import Protocol
 
 from sentinel.clock import Micros
 from sentinel.detect import access
-from sentinel.detect.correlate import MOST_EVIDENCE, Episode, Fired, Tally, rows
+from sentinel.detect.correlate import MOST_EVIDENCE, Closed, Episode, Fired, Summary, Tally, rows
 from sentinel.detect.fields import getter, members, single, text
 from sentinel.detect.rules import About, Correlation, Detection
 from sentinel.detect.windows import place
@@ -48,10 +48,14 @@ def finding_id(about: About, event: Event, ordinals: Ordinals) -> str:
 
     The same in replay and in the daemon, after rotation and after a restore: no path and no offset is in it.
     """
+    return closed_id(about, event.time, hashlib.sha256(event.raw).hexdigest(), ordinals)
+
+
+def closed_id(about: About, time: Micros, digest: str, ordinals: Ordinals) -> str:
+    """The same from a record's time and digest: for a window that no event completes, of the record it begins with."""
     rule = about.id or about.key
-    digest = hashlib.sha256(event.raw).hexdigest()
-    ordinal = ordinals.next(f"{rule}\0{event.time}\0{digest[:32]}")
-    return "f_" + hashlib.sha256(f"{rule}\0{event.time}\0{digest}\0{ordinal}".encode()).hexdigest()[:32]
+    ordinal = ordinals.next(f"{rule}\0{time}\0{digest[:32]}")
+    return "f_" + hashlib.sha256(f"{rule}\0{time}\0{digest}\0{ordinal}".encode()).hexdigest()[:32]
 
 
 def of_detection(rule: Detection, event: Event, identity: str, subject: int) -> Finding:
@@ -101,6 +105,56 @@ def of_window(tally: Tally, values: Sequence[str], event: Event, fired: Fired, i
     )
 
 
+def summary(rule: Correlation, values: Sequence[str], event: Event) -> Summary:
+    """What a later finding of this group needs to say of it."""
+    group = tuple(zip(rule.group_by, values, strict=True))
+    return Summary(
+        values=tuple(values),
+        case_key=_pairs(event, rule.about.additions.case.key) or group or (("rule", rule.about.key),),
+        actors=_actors(event, rule.rules),
+        systems=_texts(event, access.SYSTEM),
+        categories=_categories(event, rule.rules, rule.about),
+        source=event.block.source,
+        digits=event.digits,
+        verified=event.fields.get(access.TRUST) == "verified",
+        historical=event.time < event.block.historical_before,
+    )
+
+
+def of_closed(tally: Tally, closed: Closed, known: Summary, identity: str, paths: Paths) -> Finding:
+    """The finding of a window that can change no more; `fired_at` is the moment it ended."""
+    rule, fired = tally.rule, closed.fired
+    about = rule.about
+    entries = list(rows(fired.entries))
+    subjects = {entry[2] for entry in entries if entry[2]}
+    return Finding(
+        id=identity,
+        rule=about.key,
+        rule_id=about.id,
+        title=about.title,
+        level=about.level,
+        mode=about.mode,
+        group=tuple(zip(rule.group_by, known.values, strict=True)),
+        first_seen=entries[0][0],
+        last_seen=entries[-1][0],
+        fired_at=fired.at,
+        digits=known.digits,
+        value=fired.value,
+        subjects=len(subjects) if subjects else None,
+        source=known.source,
+        evidence=tuple(_evidence(entry[3], entry[4], paths) for entry in entries[:MOST_EVIDENCE]),
+        evidence_total=len(entries),
+        historical=known.historical,
+        opens_case=about.opens_case and about.mode is Mode.ENFORCE,
+        case_key=known.case_key,
+        actors=known.actors,
+        actor_verified=known.verified,
+        systems=known.systems,
+        categories=known.categories,
+        subject_hashes=tuple(sorted(subjects)),
+    )
+
+
 def of_episode(rule: Correlation, episode: Episode, subjects: int | None) -> Finding:
     """How an episode stands now: the same finding with its newest numbers. It carries no clear value."""
     about = rule.about
@@ -136,7 +190,7 @@ def _finding(  # noqa: PLR0913  (a finding has so many parts; every one is named
     group: Pairs,
     case_key: Pairs,
     seen: tuple[Micros, Micros, Micros],
-    value: int,
+    value: float,
     subjects: int | None,
     subject_hashes: tuple[int, ...],
     evidence: tuple[Evidence, ...],

@@ -10,7 +10,7 @@ from dataclasses import dataclass, field
 from io import BytesIO
 from typing import Any
 
-from sentinel.clock import Micros
+from sentinel.clock import MINUTE, Micros
 from sentinel.detect import access, route, witness
 from sentinel.detect.match import items, need, test
 from sentinel.detect.predicates import Test
@@ -18,6 +18,9 @@ from sentinel.detect.rules import PERSONAL_DATA, Correlation, Detection
 from sentinel.detect.scan import Key, Scanner, Share, records
 from sentinel.formats.base import Format
 from sentinel.model import Block, Event, LogSource
+
+SILENT: Micros = 2 * MINUTE
+"""A source of which nothing was heard for so long holds back no window of the others."""
 
 SAMPLE = 256 * 1024
 """Bytes of the first block that witnesses are chosen by."""
@@ -97,6 +100,7 @@ class Lane:
         self._are_given = purpose.accesses_are_given
         self.counts = Counts()
         self.last_event: Micros | None = None
+        self.heard: Micros | None = None
         self._tests: dict[int, Test] = {}
         self._filters: dict[int, Test] = {}
         self.filtered: dict[int, int] = {}
@@ -263,6 +267,14 @@ class Lane:
             if parsed is not None and parsed[1] is not None:
                 return parsed[1]
         return block.reference
+
+    def reached(self, now: Micros | None) -> Micros | None:
+        """The event time that the source has come to; live, one that has long been silent goes with the wall clock."""
+        if now is None:
+            return self.last_event
+        if self.heard is None:
+            self.heard = now
+        return max(now - SILENT, self.last_event or 0) if now - self.heard > SILENT else self.last_event
 
     def _note_last(self, block: Block) -> None:
         if not block.data:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from typing import Any, Literal
 
@@ -13,8 +14,44 @@ from sentinel.model import Level, LogSource, Mode
 PERSONAL_DATA = "personal_data_access"
 """The logsource category of every access that the inventory knows, whatever log it stands in."""
 
-Kind = Literal["event_count", "value_count"]
-Operator = Literal["gte", "gt"]
+Kind = Literal[
+    "event_count",
+    "value_count",
+    "temporal",
+    "temporal_ordered",
+    "value_sum",
+    "value_avg",
+    "value_median",
+    "value_percentile",
+]
+
+Presence = Callable[[set[str]], bool]
+"""Which of the referenced rules have matched in a window (their keys) -> whether the extended condition holds."""
+
+
+@dataclass(frozen=True, slots=True)
+class Bounds:
+    """What the measure of a window must be, where reaching a threshold is not all: it can only be told once no event
+    can come into the window any more. None is no bound.
+    """
+
+    least: float | None = None
+    above: float | None = None
+    most: float | None = None
+    below: float | None = None
+    equal: float | None = None
+    unequal: float | None = None
+
+    def hold(self, value: float) -> bool:
+        """Whether the value is within every bound."""
+        return (
+            (self.least is None or value >= self.least)
+            and (self.above is None or value > self.above)
+            and (self.most is None or value <= self.most)
+            and (self.below is None or value < self.below)
+            and (self.equal is None or value == self.equal)
+            and (self.unequal is None or value != self.unequal)
+        )
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -70,17 +107,28 @@ class Filter:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Correlation:
-    """A rule over many events of one group. Windows are (t - timespan, t] of event time, in microseconds."""
+    """A rule over many events of one group. Windows are (t - timespan, t] of event time, in microseconds.
+
+    `rules` are the detections it refers to and `chained` the keys of correlations; `order` are the keys of all of them
+    as written. With `bounds` the condition is judged when a window can change no more; otherwise it holds as soon as
+    the measure reaches `threshold`. `aliases` give the field of a group or of the counted value by alias and rule.
+    """
 
     about: About
     kind: Kind
     rules: tuple[Detection, ...]
     group_by: tuple[str, ...]
     timespan: Micros
-    threshold: int
+    threshold: float
     fields: tuple[str, ...]
     generate: bool
     fingerprint: str
+    order: tuple[str, ...] = ()
+    chained: tuple[str, ...] = ()
+    aliases: Mapping[str, Mapping[str, str]] = field(default_factory=dict)
+    percentile: int = 50
+    bounds: Bounds | None = None
+    expression: Presence | None = None
 
     @property
     def quiet(self) -> Micros:
@@ -90,7 +138,7 @@ class Correlation:
 
 @dataclass(frozen=True, slots=True)
 class RuleSet:
-    """Every rule that could be read. `silent` are the keys of detections that only feed correlations."""
+    """Every rule that could be read. `silent` are the keys of rules that only feed correlations."""
 
     detections: tuple[Detection, ...] = ()
     correlations: tuple[Correlation, ...] = ()

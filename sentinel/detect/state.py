@@ -8,6 +8,7 @@ fingerprint differs) begins empty.
 
 from __future__ import annotations
 
+import dataclasses
 from array import array
 from collections.abc import Iterable
 from dataclasses import fields
@@ -15,8 +16,9 @@ from typing import Any
 
 import orjson
 
-from sentinel.detect.correlate import Episode, Group, Tally
-from sentinel.detect.engine import Engine, Journal
+from sentinel.detect.correlate import Episode, Group, Summary, Tally
+from sentinel.detect.engine import Engine
+from sentinel.detect.journal import Journal
 from sentinel.detect.windows import STRIDE
 
 SHARDS = 16
@@ -46,8 +48,10 @@ def delta(engine: Engine) -> bytes | None:
         "sources": list(sources),
         "streams": [[number, *known] for number, known in engine.streams.new.items()],
         "findings": [[place, finding] for place, finding in found.items()],
+        "waited": [[place, digest, _summary_row(known)] for place, (digest, known) in journal.waited.items()],
         "ordinals": journal.ordinals,
         "high": engine.high,
+        "closed": engine.closed,
     }
     engine.journal = Journal()
     engine.streams.new = {}
@@ -67,7 +71,9 @@ def base(engine: Engine, shard: int) -> bytes:
         groups = []
         for key, group in tally.groups.items():
             if shard_of(key) == shard:
-                groups.append([key, len(group.window.entries), [_row(each) for each in group.episodes]])
+                summary = tally.summaries.get(key)
+                more = [group.waiting, _summary_row(summary)] if summary is not None else []
+                groups.append([key, len(group.window.entries), [_row(each) for each in group.episodes], *more])
                 entries.extend(group.window.entries)
         tallies.append({"fingerprint": tally.rule.fingerprint, "groups": groups})
     head = {
@@ -77,6 +83,15 @@ def base(engine: Engine, shard: int) -> bytes:
         "ordinals": [] if shard else list(engine.ordinals.seen.items()),
     }
     return orjson.dumps(head) + b"\n" + entries.tobytes()
+
+
+def _summary_row(summary: Summary) -> list[Any]:
+    return [getattr(summary, each.name) for each in dataclasses.fields(summary)]
+
+
+def _summary(row: list[Any]) -> Summary:
+    values, case_key, actors, systems, categories, *rest = row
+    return Summary(tuple(values), tuple(map(tuple, case_key)), tuple(actors), tuple(systems), tuple(categories), *rest)
 
 
 def _row(episode: Episode) -> list[Any]:
@@ -109,9 +124,13 @@ def _restore_base(engine: Engine, blob: bytes) -> None:
     start = 0
     for saved in head["tallies"]:
         tally = by_fingerprint.get(saved["fingerprint"])
-        for key, length, episodes in saved["groups"]:
+        for key, length, episodes, *waiting in saved["groups"]:
             if tally is not None:
                 tally.groups[key] = _group(tally, numbers[start : start + length], episodes)
+                if waiting:
+                    tally.groups[key].waiting = [(begin, digest) for begin, digest in waiting[0]]
+                    tally.summaries[key] = _summary(waiting[1])
+                    tally.restore_waiting(key)
             start += length
     _raise_high(engine, head["high"])
     engine.ordinals.seen |= dict(head["ordinals"])
@@ -124,7 +143,7 @@ def _restore_streams(engine: Engine, rows: Iterable[Any]) -> None:
 
 
 def _group(tally: Tally, entries: array[int], rows: list[list[Any]]) -> Group:
-    group = Group(distinct=tally.distinct)
+    group = Group(distinct=tally.distinct, measure=tally.measure)
     group.window.restore(entries, tally.rule.timespan)
     group.episodes = tuple(Episode(**dict(zip(SAVED, row, strict=True))) for row in rows)
     return group
@@ -140,15 +159,18 @@ def _replay(engine: Engine, sequence: int, blob: bytes, as_of: dict[int, int]) -
     by_fingerprint = {tally.rule.fingerprint: index for index, tally in enumerate(engine.tallies)}
     tallies = [by_fingerprint.get(each) for each in head["tallies"]]
     findings = dict(head["findings"])
+    waited = {place: (digest, _summary(row)) for place, digest, row in head["waited"]}
     for place in range(len(numbers) // WIDTH):
         row = numbers[place * WIDTH : (place + 1) * WIDTH]
         index, key, source, digits, floor, time, value, subject, where, stream = row
         now = tallies[index]
         if now is not None and as_of[shard_of(key)] < sequence:
             entry = (time, value, subject, where, stream)
-            engine.count_again((now, key, entry, floor, head["sources"][source], findings.get(place), digits))
+            counted = (now, key, entry, floor, head["sources"][source], findings.get(place), digits)
+            engine.count_again(counted, waited.get(place))
     _raise_high(engine, head["high"])
     _restore_streams(engine, head["streams"])
+    engine.close_again(head["closed"])
     if as_of[0] < sequence:
         for key in head["ordinals"]:
             engine.ordinals.next(key)

@@ -12,6 +12,7 @@ from collections.abc import Iterator
 from struct import Struct
 
 from sentinel.clock import Micros
+from sentinel.detect.measures import Measure
 
 STRIDE = 5
 _packed = Struct(f"={STRIDE}q").pack
@@ -22,32 +23,47 @@ LONGEST = (1 << LENGTH_BITS) - 1
 
 
 class Window:
-    """The entries of one group. With `counts`, distinct values are counted by reference; without, events."""
+    """The entries of one group. With `counts`, distinct values are counted by reference; with a measure, it reads the
+    values; else events are counted.
+    """
 
-    __slots__ = ("counts", "entries", "head")
+    __slots__ = ("counts", "entries", "head", "measure")
 
-    def __init__(self, *, distinct: bool) -> None:
+    def __init__(self, *, distinct: bool = False, measure: Measure | None = None) -> None:
         self.entries: array[int] = array("q")
         self.head = 0
         self.counts: dict[int, int] | None = {} if distinct else None
+        self.measure = measure
 
     @property
-    def size(self) -> int:
-        """What is counted in the window that ends at the last entry."""
-        return len(self.counts) if self.counts is not None else (len(self.entries) - self.head) // STRIDE
+    def size(self) -> float:
+        """What the window that ends at the last entry comes to."""
+        return self._size(self.head, len(self.entries), self.counts)
+
+    def _size(self, left: int, right: int, counts: dict[int, int] | None) -> float:
+        """What the entries between two places come to; `counts` are their distinct values, where these are counted."""
+        if self.measure is not None:
+            return self.measure(self.entries[left + 1 : right : STRIDE], self.entries[left:right:STRIDE])
+        return len(counts) if counts is not None else (right - left) // STRIDE
+
+    def size_of(self, after: Micros, until: Micros) -> float:
+        """What the entries later than the one time and not later than the other come to."""
+        left, right = self._after(after), self._after(until)
+        counts = dict.fromkeys(self.entries[left + 1 : right : STRIDE], 1) if self.counts is not None else None
+        return self._size(left, right, counts)
 
     def subjects(self) -> int | None:
         """How many data subjects the window that ends at the last entry is about; None where no entry names one."""
         return len(set(self.entries[self.head + 2 :: STRIDE]) - {0}) or None
 
-    def add(self, entry: tuple[int, int, int, int, int], span: Micros) -> int:
-        """Append an entry that is not older than the last one, and say what is counted in its window; 0, and nothing
+    def add(self, entry: tuple[int, int, int, int, int], span: Micros) -> float | None:
+        """Append an entry that is not older than the last one, and say what its window comes to; None, and nothing
         done, where it is older.
         """
         entries = self.entries
         time = entry[0]
         if entries and time < entries[-STRIDE]:
-            return 0
+            return None
         entries.frombytes(_packed(*entry))
         head, counts, limit = self.head, self.counts, time - span
         if counts is None:
@@ -65,10 +81,14 @@ class Window:
                     del counts[value]
                 head += STRIDE
         self.head = head
+        if self.measure is not None:
+            return self.size
         return len(counts) if counts is not None else (len(entries) - head) // STRIDE
 
-    def insert(self, entry: tuple[int, int, int, int, int], span: Micros, threshold: int) -> list[tuple[Micros, int]]:
-        """Insert an older entry; the ends of the windows it falls into that reach the threshold, with their counts."""
+    def insert(
+        self, entry: tuple[int, int, int, int, int], span: Micros, threshold: float
+    ) -> list[tuple[Micros, float]]:
+        """Insert an older entry; the ends of those windows with it that reach the threshold, and what they come to."""
         entries = self.entries
         time, last = entry[0], entries[-STRIDE]
         place = self._after(time)
@@ -91,8 +111,8 @@ class Window:
                 high = middle
         return low * STRIDE
 
-    def _ends(self, time: Micros, span: Micros) -> Iterator[tuple[Micros, int]]:
-        """Every window that holds an entry of this time: its end and what is counted in it."""
+    def _ends(self, time: Micros, span: Micros) -> Iterator[tuple[Micros, float]]:
+        """Every window that holds an entry of this time: its end and what it comes to."""
         entries = self.entries
         left = self._after(time - span)
         right = left
@@ -109,7 +129,7 @@ class Window:
                     del counts[value]
                 left += STRIDE
             if end >= time and (right >= len(entries) or entries[right] != end):
-                yield end, len(counts) if self.counts is not None else (right - left) // STRIDE
+                yield end, self._size(left, right, counts if self.counts is not None else None)
 
     def between(self, after: Micros, until: Micros) -> array[int]:
         """The entries later than the one time and not later than the other."""
