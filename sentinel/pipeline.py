@@ -125,6 +125,9 @@ class Pipeline:
                 self._decide(finding, block, now)
             self._batch.read(block.position)
             self._bytes += len(block.data)
+        for finding in self.engine.tick(now):
+            self._touch(now)
+            self._decide(finding, None, now)
         for gap in self.blocks.gaps():
             self._touch(now)
             self._batch.gap(gap)

@@ -118,6 +118,16 @@ def _correlation(draft: Draft, value: Mapping[str, Any]) -> None:
 
 _READERS: dict[str, Any] = {"detection": SigmaRule, "correlation": SigmaCorrelationRule, "filter": SigmaFilter}
 
+
+def _without_range(correlation: Mapping[str, Any]) -> dict[str, Any]:
+    """The correlation with one bound of its condition: the specification allows a range, pySigma does not."""
+    condition = correlation.get("condition")
+    if not isinstance(condition, Mapping):
+        return dict(correlation)
+    bounds = [key for key in condition if key in ("gte", "gt", "lte", "lt", "eq", "neq")]
+    return {**correlation, "condition": {key: value for key, value in condition.items() if key not in bounds[1:]}}
+
+
 _OURS = ("Unknown modifier", "RuleWithoutFieldsError")
 """Beginnings of pySigma errors about what the specification allows and we read ourselves."""
 
@@ -125,6 +135,8 @@ _OURS = ("Unknown modifier", "RuleWithoutFieldsError")
 def _pysigma(draft: Draft) -> None:
     """What the reference implementation refuses, in its own words, unless we know better."""
     plain = {key: value for key, value in draft.value.items() if key != "sentinel"}
+    if draft.kind == "correlation":
+        plain["correlation"] = _without_range(plain["correlation"])
     try:
         errors = list(_READERS[draft.kind].from_dict(plain, collect_errors=True).errors)
     except SigmaError as refused:

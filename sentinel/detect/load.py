@@ -6,11 +6,8 @@ specification, or accept without a word, is caught here first. A rule with an er
 
 from __future__ import annotations
 
-import hashlib
 from collections.abc import Iterable, Mapping
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
-
-import orjson
 
 from sentinel.detect import correlations
 from sentinel.detect.additions import Additions
@@ -19,7 +16,7 @@ from sentinel.detect.draft import Draft
 from sentinel.detect.lint import lint
 from sentinel.detect.match import Node, Selection
 from sentinel.detect.modifiers import Setting
-from sentinel.detect.rules import About, Correlation, Detection, Filter, RuleSet
+from sentinel.detect.rules import About, Detection, Filter, RuleSet
 from sentinel.detect.selections import Reader
 from sentinel.detect.values import ValueRefused
 from sentinel.model import Level, LogSource
@@ -36,9 +33,8 @@ def load(documents: Iterable[Document]) -> tuple[RuleSet, list[Problem]]:
     for draft in drafts:
         lint(draft)
     detections, filters, counts = _read_all(drafts)
-    found = [_correlation(draft, about, detections) for draft, about in counts]
-    known = tuple(each for each in found if each is not None)
-    silent = {rule.about.key for each in known if not each.generate for rule in each.rules}
+    known = correlations.read_all(counts, detections)
+    silent = {key for each in known if not each.generate for key in each.order}
     ready = _filtered(detections, filters)
     problems = [problem for draft in drafts for problem in draft.problems]
     by_key = {rule.about.key: rule for rule in ready}
@@ -198,18 +194,3 @@ def _is_for(exception: Filter, rule: Detection) -> bool:
         if mine is not None and mine != its:
             return False
     return not exception.rules or rule.about.name in exception.rules or rule.about.id in exception.rules
-
-
-def _correlation(draft: Draft, about: About, detections: list[Detection]) -> Correlation | None:
-    return correlations.read(draft, about, detections, _fingerprint) if draft.is_sound else None
-
-
-def _fingerprint(about: About, rules: Iterable[Detection]) -> str:
-    """A digest of all that decides what stands in the windows of a correlation. When it changes they start empty."""
-    parts = [about.source["correlation"], *([rule.about.source["detection"], vars_of(rule)] for rule in rules)]
-    return hashlib.sha256(orjson.dumps(parts, option=orjson.OPT_SORT_KEYS, default=str)).hexdigest()[:32]
-
-
-def vars_of(rule: Detection) -> list[str | None]:
-    """The log source of a detection, for digests."""
-    return [rule.logsource.category, rule.logsource.product, rule.logsource.service]
