@@ -330,7 +330,7 @@ def test_the_list_counts_down_for_people(daemon: Daemon, capsys: pytest.CaptureF
     assert run("case", "list", "-c", str(daemon.config)) == 0
     out = capsys.readouterr().out
     assert "C-7Q2M0001" in out
-    assert "~70:59:" in out
+    assert "~70:" in out  # an hour later than this file was read, at most
     assert "kim" not in out
 
 
