@@ -106,9 +106,12 @@ class Generations:
 
     def lose(self, stream: Stream, now: Micros) -> None:
         """The file of a stream at rest is gone."""
+        self._lose_unread(stream)
+        self.let_go(stream, now)
+
+    def _lose_unread(self, stream: Stream) -> None:
         if stream.unread():
             self.report(stream, "generation_lost", stream.offset, stream.size)
-        self.let_go(stream, now)
 
     def depart(self, stream: Stream) -> None:
         """The stream is over; its position is stored once more, as done, and may then be dropped."""
@@ -311,7 +314,10 @@ class Generations:
         self._attach(stream, fd, inode, copy.found.path)
         stream.is_placed, stream.is_matched, stream.is_ended = False, copy.found.path in self.found, True
         stream.behind, stream.done, stream.due, stream.quiet_since = True, False, 0, now
-        self._shadows.pop(stream.inode.key, None)
+        self._shadows.pop(inode.key, None)
+        for other in [each for each in self.streams.values() if each.inode.key == inode.key and each is not stream]:
+            self._lose_unread(other)
+            self.depart(other)
         self.marks.append(stream)
         return True
 

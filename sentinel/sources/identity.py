@@ -111,6 +111,10 @@ def head_holds(fd: int, place: Place) -> bool:
     return place.head.offset == 0 or digest(os.pread(fd, place.head.offset, 0)) == place.head.digest
 
 
+def _head_may_hold(fd: int, size: int, place: Place) -> bool:
+    return place.head.offset > size or head_holds(fd, place)
+
+
 def is_same(fd: int, size: int, place: Place) -> bool:
     """Everything read at the place is in this file, as far as the marks tell; true for every file at offset 0."""
     if place.offset == 0:
@@ -123,9 +127,8 @@ def is_beginning(fd: int, size: int, place: Place) -> bool:
     if not 0 < size < place.offset:
         return False
     below = [rung for rung in place.rungs if rung.offset <= size]
-    if below:
-        return holds(fd, below[-1])
-    return 0 < place.head.offset <= size and head_holds(fd, place)
+    has_head = 0 < place.head.offset <= size
+    return bool(below or has_head) and all(holds(fd, rung) for rung in below[-1:]) and _head_may_hold(fd, size, place)
 
 
 def begins_alike(fd: int, other: int) -> bool:
@@ -139,6 +142,8 @@ def begins_alike(fd: int, other: int) -> bool:
 
 def highest_rung(fd: int, size: int, place: Place) -> Rung | None:
     """The highest rung that still stands: where to go on after a crash of the machine cut the file short."""
+    if not _head_may_hold(fd, size, place):
+        return None
     return next((rung for rung in reversed(place.rungs) if rung.offset <= size and holds(fd, rung)), None)
 
 

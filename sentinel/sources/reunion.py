@@ -89,7 +89,8 @@ def _same_content(fd: int, found: Found, place: Place) -> int | None:
     if is_same(fd, found.size, place):
         return place.offset
     # A copy made before the last lines were read from the original ends earlier: all of it has been read.
-    return found.size if found.key != place.inode.key and is_beginning(fd, found.size, place) else None
+    is_elsewhere = found.key != place.inode.key and found.path != place.path
+    return found.size if is_elsewhere and is_beginning(fd, found.size, place) else None
 
 
 def _cut_short(fd: int, found: Found, place: Place) -> int | None:
