@@ -95,7 +95,12 @@ class AccessLog:
 
     def decode(self, records: bytes) -> bytes:
         parse = self.parser(None)
-        return b"\n".join(_with_fields(record, parse) for record in records.split(b"\n"))
+        count = 3 if self.has_host else 2
+        return b"\n".join(
+            # Of plain ASCII without escapes only the target can be written otherwise than it is meant.
+            _with_target(record, count) if record.isascii() and b"\\" not in record else _with_fields(record, parse)
+            for record in records.split(b"\n")
+        )
 
     def witness(self, field: str, literal: bytes, at_start: bool, at_end: bool) -> bytes | None:
         edges = _EDGES.get(field)
@@ -197,6 +202,23 @@ def _add_target(fields: dict[str, Any], written: bytes, wanted: frozenset[str]) 
         fields[ecs.URL_QUERY] = target.query.decode("utf-8", "replace")
     if target.domain is not None and ecs.URL_DOMAIN in wanted:
         fields[ecs.URL_DOMAIN] = target.domain.decode("utf-8", "replace")
+
+
+def _with_target(record: bytes, names_before_user: int) -> bytes:
+    """The record, and after it the path and the host that its request asks for."""
+    pieces = _split(record, names_before_user) or _split_nameless(record, names_before_user)
+    request = _split_request(pieces[_REQUEST]) if pieces else None
+    if request is None:
+        return record
+    target = split_target(request[1])
+    parts = [record]
+    if target.path is not None:
+        path = normalise(target.path)[0].encode()
+        parts += (b" ", path if path.isascii() else fold(path), b" ")
+    if target.domain is not None:
+        parts += (b"/", target.domain, b"/")
+    # The path may hold what was percent-encoded: a newline too.
+    return b"".join(parts).replace(b"\n", b" ")
 
 
 def _with_fields(record: bytes, parse: Parser) -> bytes:
