@@ -223,7 +223,7 @@ def test_every_room_and_every_part_of_the_engine_is_on_the_map() -> None:
 
 
 def test_the_rules_that_are_shown_work_and_pass_their_tests(tmp_path: Path) -> None:
-    first, counting, exception, tests = blocks(DOCS / "rules.md", "yaml")
+    first, counting, _aliases, exception, tests = blocks(DOCS / "rules.md", "yaml")
     shipped = text(ROOT / "rules" / "access" / "bulk_access.yml").split("\n---\n")[0]
     counted = counting + "\n".join(tests.split("\n")[1:])
     (tmp_path / "shown.yml").write_text(f"{first}\n---\n{shipped}\n---\n{counted}\n---\n{exception}", encoding="utf-8")
