@@ -124,6 +124,8 @@ class Syslog:
     def parser(self, used: frozenset[str] | None) -> Parser:
         iso, yearless = iso_reader(self.options.timezone), yearless_reader(self.options.timezone)
         parse_text = self.inner.parser(used) if self.inner else None
+        prefixes = (*_EDGES, *_DERIVED, ecs.LOG_SYSLOG_STRUCTURED_DATA)
+        wants_header = used is None or any(name.startswith(prefixes) for name in used)
 
         def time_of(written: bytes, reference: Micros) -> Moment | None:
             text = written.decode("ascii", "replace")
@@ -134,7 +136,7 @@ class Syslog:
             if header is None:
                 return None
             text = raw[header.end :].rstrip(b"\r")
-            fields = _header_fields(header)
+            fields = _header_fields(header) if wants_header else {}
             moment = time_of(header.time, reference)
             if parse_text is not None:
                 parsed = parse_text(_without_cookie(text), reference)

@@ -102,3 +102,12 @@ def test_what_has_no_header_is_not_parsed(raw: bytes) -> None:
 def test_syslog_holds_another_format(spec: Any) -> None:
     with pytest.raises(FormatError):
         make(spec, FormatOptions())
+
+
+def test_only_used_fields_of_the_header_need_be_read() -> None:
+    raw = b'<165>1 2026-03-04T02:11:09Z host1 app 7 ID47 [x@1 a="b"] {"user.name":"kim"}'
+    log = make({"syslog": "json"}, FormatOptions())
+    assert log.parser(frozenset({"user.name"}))(raw, AT) == ({"user.name": "kim"}, AT, 0)
+    wanted = log.parser(frozenset({"log.syslog.structured_data.x@1.a"}))(raw, AT)
+    assert wanted is not None
+    assert wanted[0][ecs.LOG_SYSLOG_STRUCTURED_DATA] == {"x@1": {"a": "b"}}
