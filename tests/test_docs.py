@@ -232,7 +232,7 @@ def test_the_rules_that_are_shown_work_and_pass_their_tests(tmp_path: Path) -> N
     log = formats.make("json", FormatOptions())
     abouts = [rule.about for rule in book.rules.detections] + [rule.about for rule in book.rules.correlations]
     outcomes = [outcome for about in abouts for outcome in ruletests.run(about, book.rules, log)]
-    assert len(outcomes) == 6
+    assert len(outcomes) >= 6
     assert [outcome for outcome in outcomes if not outcome.passed] == []
 
 
