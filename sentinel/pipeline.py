@@ -121,7 +121,7 @@ class Pipeline:
         block = self.blocks.read(now)
         if block is not None:
             self._touch(now)
-            for finding in self.engine.judge(block, now):
+            for finding in self.engine.judge(block, now) if block.data else ():
                 self._decide(finding, block, now)
             self._batch.read(block.position)
             self._bytes += len(block.data)

@@ -36,18 +36,24 @@ class Reading:
     def __init__(self, sources: Sources, configured: Iterable[SourceConfig], engine: Engine) -> None:
         self.sources = sources
         self.engine = engine
+        self._unsure: set[str] = set()
         self._configured: Mapping[str, SourceConfig] = {each.name: each for each in configured}
 
     def read(self, now: Micros) -> Block | None:
         """The next block of any source, or None where nothing is waiting."""
         block = self.sources.read(now)
-        if block is not None and block.source not in self.engine.lanes:
+        if block is not None and block.data and (block.source in self._unsure or block.source not in self.engine.lanes):
             self._decide(block)
         return block
 
     def _decide(self, block: Block) -> None:
+        """A log that looks like nothing known is lines of text until a later block looks like something."""
         spec, why = formats.sniff(block.data[:65536])
+        is_unsure = spec == formats.PLAIN_TEXT
+        if is_unsure and block.source in self._unsure:
+            return
         _log.info("source %s: format auto reads it as %s", block.source, why)
+        (self._unsure.add if is_unsure else self._unsure.discard)(block.source)
         self.engine.open_lane(view(self._configured[block.source], spec))
 
     def reread(self, source: str, stream: int, offset: int, length: int) -> bytes | None:

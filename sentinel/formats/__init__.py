@@ -9,7 +9,7 @@ from sentinel.formats import access, json_lines, regex, sniffing, syslog
 from sentinel.formats.base import Format, FormatError, FormatOptions, Parsed, Parser
 from sentinel.problems import did_you_mean
 
-__all__ = ["FORMATS", "Format", "FormatError", "FormatOptions", "Parsed", "Parser", "Spec", "make", "sniff"]
+__all__ = ["FORMATS", "PLAIN_TEXT", "Format", "FormatError", "FormatOptions", "Parsed", "Parser", "Spec", "make", "sniff"]
 
 Spec = str | Mapping[str, Any]
 """A name, or a mapping with that name as one key: `json`, `{syslog: json}`, `{regex: '…', time: at}`."""
@@ -27,6 +27,9 @@ FORMATS: Final[dict[str, Maker]] = {
     "syslog": lambda settings, options: syslog.make(settings, options, make),
     "regex": regex.make,
 }
+
+PLAIN_TEXT: Final[Spec] = sniffing.PLAIN_TEXT
+"""What `sniff` answers for a log that looks like nothing known."""
 
 AUTO: Final = "auto"
 """Not a format: the caller asks `sniff` first."""
