@@ -34,7 +34,8 @@ class Desk:
             request.refuse(refused.message, refused.hint)
             outcome = "refused"
         except StoreError as error:
-            request.refuse(f"the store cannot be written: {error}", "see the daemon's log")
+            hint = "what was asked is kept and saved as soon as there is room again; see the daemon's log"
+            request.refuse(f"the store cannot be written now: {error}", hint)
             outcome = "failed"
         self._daemon.metrics.control_requests.labels(request.act, outcome).inc()
 

@@ -108,6 +108,7 @@ class Pipeline:
         self._since: Micros | None = None
         self._bytes = 0
         self._is_urgent = False
+        self._is_failed = False
         self._cases_of: dict[str, str | None] = {}
         self._subjects: dict[str, set[int]] = {}
         self._digests: set[str] = set()
@@ -117,7 +118,12 @@ class Pipeline:
     # --- one turn ------------------------------------------------------------------------------------------
 
     def step(self, now: Micros) -> int:
-        """Read and judge one block; say how many bytes it had. 0: nothing was waiting. Raises StoreError."""
+        """Read and judge one block; say how many bytes it had. 0: nothing was waiting. Raises StoreError.
+
+        After a commit that failed nothing is read until it has been made good.
+        """
+        if self._is_failed:
+            self.commit(now)
         block = self.blocks.read(now)
         if block is not None:
             self._touch(now)
@@ -149,14 +155,16 @@ class Pipeline:
 
     def commit(self, now: Micros) -> None:
         """Save everything since the last commit. Raises StoreError, and then nothing is lost: call it again."""
-        for finding in self.engine.updates():
-            self._decide(finding, None, now)
-        for source, stream in self.blocks.forgotten():
-            self._batch.forget(source, stream)
-        if self._batch.delta is None:
+        if not self._is_failed:
+            for finding in self.engine.updates():
+                self._decide(finding, None, now)
+            for source, stream in self.blocks.forgotten():
+                self._batch.forget(source, stream)
             self._add_windows()
         if not self._batch.is_empty():
+            self._is_failed = True
             self._records.commit(self._batch)
+            self._is_failed = False
         self._batch = Batch()
         self.owes_news = self.owes_news or self._is_urgent
         self._since, self._bytes, self._is_urgent = None, 0, False

@@ -9,7 +9,9 @@ from sentinel.formats import access, json_lines, regex, sniffing, syslog
 from sentinel.formats.base import Format, FormatError, FormatOptions, Parsed, Parser
 from sentinel.problems import did_you_mean
 
-__all__ = ["FORMATS", "PLAIN_TEXT", "Format", "FormatError", "FormatOptions", "Parsed", "Parser", "Spec", "make", "sniff"]
+__all__ = [
+    "FORMATS", "PLAIN_TEXT", "Format", "FormatError", "FormatOptions", "Parsed", "Parser", "Spec", "make", "sniff",
+]  # fmt: skip
 
 Spec = str | Mapping[str, Any]
 """A name, or a mapping with that name as one key: `json`, `{syslog: json}`, `{regex: '…', time: at}`."""

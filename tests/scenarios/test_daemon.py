@@ -1,0 +1,226 @@
+"""The daemon as a whole, in this process, on a set clock: real files, real store, real socket, real web pages."""
+
+from __future__ import annotations
+
+import urllib.request
+from collections.abc import Iterator
+from pathlib import Path
+from threading import Thread
+from typing import Any
+
+import pytest
+
+from sentinel.app import Daemon, prepare
+from sentinel.clock import HOUR, SECOND, Micros, SetClock, to_datetime
+from sentinel.control import ask
+from sentinel.problems import Unusable
+from sentinel.store import StoreLocked
+
+NOON: Micros = 1_772_625_600 * SECOND
+CONFIG = """
+state: state
+rules: [rules]
+shipped_rules: false
+inventory: inventory.yaml
+sources:
+  - {name: portal, type: file, paths: [portal.log], format: nginx, logsource: {category: webserver}, poll: true}
+http: {listen: "127.0.0.1:0"}
+"""
+INVENTORY = """
+systems:
+  - name: portal
+    data: [health]
+    access:
+      - when: {'url.path|re': '^/patients/(?P<subject>[0-9]+)$'}
+        logsource: {category: webserver}
+        actor: user.name
+"""
+RULES = """
+title: Personal data read
+name: read
+logsource: {category: personal_data_access}
+detection: {selection: {access.system: portal}, condition: selection}
+level: informational
+---
+title: Many people's data
+name: many
+correlation:
+  type: value_count
+  rules: [read]
+  group-by: [access.actor]
+  timespan: 10m
+  condition: {field: access.subject, gte: THRESHOLD}
+level: high
+"""
+
+
+@pytest.fixture
+def folder(tmp_path: Path) -> Path:
+    (tmp_path / "rules").mkdir()
+    (tmp_path / "sentinel.yaml").write_text(CONFIG, encoding="utf-8")
+    (tmp_path / "inventory.yaml").write_text(INVENTORY, encoding="utf-8")
+    write_rules(tmp_path, 5)
+    (tmp_path / "portal.log").touch()
+    return tmp_path
+
+
+def write_rules(folder: Path, threshold: object) -> None:
+    text = RULES.replace("THRESHOLD", str(threshold))
+    (folder / "rules" / "many.yml").write_text(text, encoding="utf-8")
+
+
+class Watch:
+    """A daemon that turns when it is told to, on a clock that stands still meanwhile."""
+
+    def __init__(self, folder: Path, now: Micros = NOON) -> None:
+        self.folder = folder
+        self.clock = SetClock(now)
+        loaded, book = prepare(folder / "sentinel.yaml")
+        self.daemon = Daemon(loaded, book, self.clock, {})
+        self.daemon.open()
+
+    def read(self, who: str, patients: range, at: Micros | None = None) -> None:
+        moment = to_datetime(self.clock.now() if at is None else at)
+        line = '10.0.0.1 - {} [{:%d/%b/%Y:%H:%M:%S} +0000] "GET /patients/{} HTTP/1.1" 200 1 "-" "-"\n'
+        with (self.folder / "portal.log").open("a", encoding="utf-8") as log:
+            log.writelines(line.format(who, moment, patient) for patient in patients)
+
+    def turn(self, times: int = 8) -> None:
+        for _ in range(times):
+            self.daemon.turn()
+
+    def ask(self, act: str, **arguments: Any) -> dict[str, Any]:
+        """What the daemon answers, asked from another thread while it turns."""
+        answers: list[dict[str, Any]] = []
+        thread = Thread(target=lambda: answers.append(ask(self.daemon.config.control, act, arguments)))
+        thread.start()
+        while thread.is_alive():
+            self.daemon.turn()
+            thread.join(0.01)
+        return answers[0]
+
+    def cases(self) -> list[dict[str, Any]]:
+        found: list[dict[str, Any]] = self.ask("case.list")["cases"]
+        return found
+
+
+@pytest.fixture
+def watch(folder: Path) -> Iterator[Watch]:
+    started = Watch(folder)
+    yield started
+    started.daemon.close()
+
+
+def test_a_bulk_reader_opens_one_case_that_keeps_growing(watch: Watch) -> None:
+    watch.read("kim", range(5))
+    watch.turn()
+    watch.read("kim", range(5, 30))
+    watch.turn()
+    (case,) = watch.cases()
+    assert (case["state"], case["subjects"], case["findings"], case["rules"]) == ("open", 30, 1, ["many"])
+
+
+def test_the_deadline_is_72_hours_after_detection_and_after_awareness_once_confirmed(watch: Watch) -> None:
+    watch.read("kim", range(5))
+    watch.turn()
+    (case,) = watch.cases()
+    assert case["clocks"][0]["deadline_at"].startswith("2026-03-07T12:00:0")
+    watch.clock.move_to(watch.clock.now() + 2 * HOUR)
+    watch.ask("case.move", case=case["id"], move="confirm", reason="seen with the ward")
+    (case,) = watch.cases()
+    assert case["state"] == "confirmed"
+    assert case["clocks"][0]["deadline_at"].startswith("2026-03-07T14:00:")
+    assert not case["clocks"][0]["provisional"]
+
+
+def test_a_new_threshold_is_at_work_after_a_reload_and_windows_of_unchanged_rules_are_kept(watch: Watch) -> None:
+    watch.read("kim", range(4))
+    watch.turn()
+    assert watch.ask("reload")["reloaded"]
+    watch.read("kim", range(4, 5))
+    watch.turn()
+    assert len(watch.cases()) == 1
+    write_rules(watch.folder, 2)
+    assert watch.ask("reload")["reloaded"]
+    watch.read("ada", range(2))
+    watch.turn()
+    assert len(watch.cases()) == 2
+
+
+def test_a_broken_rule_leaves_the_old_ones_at_work_and_is_named_with_its_place(watch: Watch) -> None:
+    write_rules(watch.folder, "many")
+    answer = watch.ask("reload")
+    assert not answer["reloaded"]
+    assert "rules/many.yml:" in answer["problems"][0]
+    watch.read("kim", range(5))
+    watch.turn()
+    assert len(watch.cases()) == 1
+
+
+def test_a_restart_goes_on_in_the_middle_of_a_window(folder: Path) -> None:
+    first = Watch(folder)
+    first.read("kim", range(3))
+    first.turn()
+    first.daemon.close()
+    second = Watch(folder, first.clock.now() + SECOND)
+    second.read("kim", range(3, 5))
+    second.turn()
+    assert [case["subjects"] for case in second.cases()] == [5]
+    second.daemon.close()
+
+
+def test_a_second_daemon_on_the_same_state_is_refused(watch: Watch) -> None:
+    with pytest.raises(StoreLocked, match="another sentinel"):
+        Watch(watch.folder)
+
+
+def test_a_full_disk_pauses_reading_and_nothing_is_lost_or_doubled(watch: Watch) -> None:
+    watch.turn()
+    database = watch.daemon.store._db
+    database.pragma("max_page_count", database.pragma("page_count"))
+    watch.read("kim", range(9000))
+    watch.turn()
+    assert not watch.daemon.readiness.report()["store"]["ready"]
+    watch.read("kim", range(9000, 9009))
+    watch.turn()
+    assert watch.daemon.engine.lanes["portal"].counts.lines == 9000
+    database.pragma("max_page_count", 1_000_000)
+    watch.turn()
+    assert watch.daemon.readiness.report()["store"]["ready"]
+    (case,) = watch.cases()
+    assert (case["subjects"], case["findings"]) == (9009, 1)
+
+
+def test_what_is_older_than_the_history_joins_one_case_without_a_message(folder: Path) -> None:
+    watch = Watch(folder)
+    watch.read("kim", range(5), at=NOON - 48 * HOUR)
+    watch.read("ada", range(5), at=NOON - 47 * HOUR)
+    watch.turn()
+    (case,) = watch.cases()
+    assert case["historical"]
+    assert case["findings"] == 2
+    watch.daemon.close()
+
+
+def test_the_pages_say_that_it_is_ready_and_what_it_counted(watch: Watch) -> None:
+    watch.read("kim", range(5))
+    watch.turn(20)
+    address = watch.ask("status")["http"]
+    with urllib.request.urlopen(f"http://{address}/readyz") as page:
+        assert page.status == 200
+    with urllib.request.urlopen(f"http://{address}/metrics") as page:
+        text = page.read().decode()
+    for line in (
+        'sentinel_lines_total{source="portal"} 5.0',
+        'sentinel_accesses_total{source="portal",system="portal"} 5.0',
+        'sentinel_findings_total{level="high",mode="enforce",rule="many"} 1.0',
+        'sentinel_cases_opened_total{level="high"} 1.0',
+    ):
+        assert line in text
+    assert "kim" not in text
+
+
+def test_a_configuration_with_errors_does_not_start(folder: Path) -> None:
+    (folder / "sentinel.yaml").write_text(CONFIG.replace("type: file", "type: fiel"), encoding="utf-8")
+    with pytest.raises(Unusable, match="did you mean 'file'"):
+        Watch(folder)
