@@ -128,7 +128,13 @@ def _without_range(correlation: Mapping[str, Any]) -> dict[str, Any]:
     return {**correlation, "condition": {key: value for key, value in condition.items() if key not in bounds[1:]}}
 
 
-_OURS = ("Unknown modifier", "RuleWithoutFieldsError")
+_OURS = (
+    "Unknown modifier",
+    "RuleWithoutFieldsError",
+    "Wide modifier only allowed for ascii",
+    "UTF-16 modifier only allowed for valid Unicode",
+    "UTF-16BE modifier only allowed for valid Unicode",
+)
 """Beginnings of pySigma errors about what the specification allows and we read ourselves."""
 
 

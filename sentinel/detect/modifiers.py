@@ -128,7 +128,7 @@ def _kind(value: Wanted) -> str:
 def _affix(name: str, *, start: bool, end: bool) -> Modify:
     def modify(value: Wanted, _setting: Setting, _earlier: tuple[str, ...]) -> Sequence[Wanted]:
         if isinstance(value, FieldReference):
-            return (replace(value, start=value.start or not start, end=value.end or not end),)
+            return (replace(value, start=value.start and not start, end=value.end and not end),)
         if isinstance(value, Pattern):
             return (value,)  # a search is unanchored already
         if not isinstance(value, Words):
@@ -158,14 +158,18 @@ def _cased(value: Wanted, _setting: Setting, _earlier: tuple[str, ...]) -> Seque
     return (replace(value, cased=True),)
 
 
-_DASH = re.compile(r"\B[-/]\b")
 _DASHES = ("-", "/", "–", "—", "―")
+_DASH = re.compile(rf"\B[{''.join(_DASHES)}]\b")
+_MOST_VARIANTS = 5**5
 
 
 def _windash(value: Wanted, _setting: Setting, _earlier: tuple[str, ...]) -> Sequence[Wanted]:
     """Each dash or slash that begins a word is any of the five characters, each place independently."""
-    if not isinstance(value, Words):
+    if not isinstance(value, Words) or value.encoded is not None:
         raise _wrong("windash", value)
+    places = sum(len(_DASH.findall(part)) for part in value.parts if isinstance(part, str))
+    if len(_DASHES) ** places > _MOST_VARIANTS:
+        raise ValueRefused("R027", f"'windash' stands for any of {places} dashes", "split the value: at most 5 a value")
     choices: list[tuple[Part, ...]] = [()]
     for part in value.parts:
         if not isinstance(part, str):
@@ -179,8 +183,6 @@ def _windash(value: Wanted, _setting: Setting, _earlier: tuple[str, ...]) -> Seq
             last = found.end()
         variants = [text + part[last:] for text in variants]
         choices = [(*chosen, text) for chosen in choices for text in variants]
-        if len(choices) > 3125:  # 5 to the 5th: five switches in one value
-            raise ValueRefused("R027", "too many dashes for 'windash'", "split the value")
     return [replace(value, parts=chosen) for chosen in choices]
 
 
@@ -213,11 +215,13 @@ def _base64offset(value: Wanted, _setting: Setting, _earlier: tuple[str, ...]) -
     depend on its neighbours.
     """
     data = _bytes_of("base64offset", value)
+    if len(data) < 2:  # of a single byte nothing is left that its neighbours have no part in
+        raise ValueRefused("R047", "'base64offset' needs at least two bytes of text", "a longer text")
     found = []
     for offset, skip in ((0, 0), (1, 2), (2, 3)):
         cut = {0: None, 1: -3, 2: -2}[(len(data) + offset) % 3]
         found.append(b64encode(b"\0" * offset + data)[skip:cut].decode())
-    return [Words((text,), cased=_is_cased(value)) for text in found if text]
+    return [Words((text,), cased=_is_cased(value)) for text in found]
 
 
 def _is_cased(value: Wanted) -> bool:
@@ -280,31 +284,57 @@ def _fieldref(value: Wanted, _setting: Setting, _earlier: tuple[str, ...]) -> Se
 
 
 _PLACEHOLDER = re.compile(r"(?<!\\)%([^%\\]+)%")
+_MOST_EXPANDED = 100_000
 
 
 def _expand(value: Wanted, setting: Setting, _earlier: tuple[str, ...]) -> Sequence[Wanted]:
+    """Each placeholder is any of its values; these may have wildcards (Sigma specification, placeholders), but in a
+    regular expression they are plain text.
+    """
     if isinstance(value, Pattern):
-        return [replace(value, text=text) for text in _expanded(value.text, setting, re.escape)]
-    if not isinstance(value, Words):
+        filled = _filled(value.text, setting, lambda text: (re.escape(text),))
+        return [replace(value, text="".join(str(part) for part in each)) for each in filled]
+    if not isinstance(value, Words) or value.encoded is not None:
         raise _wrong("expand", value)
     choices: list[tuple[Part, ...]] = [()]
     for part in value.parts:
-        texts = _expanded(part, setting, str) if isinstance(part, str) else [part]
-        choices = [(*chosen, text) for chosen in choices for text in texts]
-    return [replace(value, parts=chosen) for chosen in choices]
+        texts: list[tuple[Part, ...]] = _filled(part, setting, parts) if isinstance(part, str) else [(part,)]
+        choices = _combined(choices, texts)
+    return [replace(value, parts=_joined(chosen)) for chosen in choices]
 
 
-def _expanded(text: str, setting: Setting, quote: Callable[[str], str]) -> list[str]:
-    found = _PLACEHOLDER.search(text)
-    if found is None:
-        return [text.replace(r"\%", "%")]
-    name = found[1]
-    if name not in setting.lists:
-        hint = f"give them in sentinel.lists.{name}, or remove the rule"
-        raise ValueRefused("R032", f"the placeholder '%{name}%' has no values", hint)
-    before = text[: found.start()].replace(r"\%", "%")
-    rest = _expanded(text[found.end() :], setting, quote)
-    return [before + quote(each) + tail for each in setting.lists[name] for tail in rest]
+def _filled(text: str, setting: Setting, read: Callable[[str], tuple[Part, ...]]) -> list[tuple[Part, ...]]:
+    choices: list[tuple[Part, ...]] = [()]
+    last = 0
+    for found in _PLACEHOLDER.finditer(text):
+        name = found[1]
+        if not setting.lists.get(name):
+            hint = f"give them in sentinel.lists.{name}, or remove the rule"
+            raise ValueRefused("R032", f"the placeholder '%{name}%' has no values", hint)
+        before = text[last : found.start()].replace(r"\%", "%")
+        choices = _combined(choices, [(before, *read(each)) for each in setting.lists[name]])
+        last = found.end()
+    return [(*chosen, text[last:].replace(r"\%", "%")) for chosen in choices]
+
+
+def _combined(left: list[tuple[Part, ...]], right: list[tuple[Part, ...]]) -> list[tuple[Part, ...]]:
+    if len(left) * len(right) > _MOST_EXPANDED:
+        raise ValueRefused("R048", f"the value stands for more than {_MOST_EXPANDED} texts", "one placeholder a value")
+    return [(*before, *after) for before in left for after in right]
+
+
+def _joined(pieces: tuple[Part, ...]) -> tuple[Part, ...]:
+    """The same with neighbouring texts made one."""
+    found: list[Part] = [""]
+    for piece in pieces:
+        last = found[-1]
+        if isinstance(piece, str) and isinstance(last, str):
+            found[-1] = last + piece
+        else:
+            found.append(piece)
+    if len(found) > 1 and found[-1] == "":
+        found.pop()
+    return tuple(found[1:] if len(found) > 1 and found[0] == "" else found)
 
 
 def _keep(value: Wanted, _setting: Setting, _earlier: tuple[str, ...]) -> Sequence[Wanted]:

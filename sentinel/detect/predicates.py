@@ -1,6 +1,7 @@
 """From what is wanted of a field to a function that tests it. The one evaluator: explain asks the same functions.
 
-Fold is `str.lower` on both sides. A list matches if any member does. Values without a text (null, maps) match no text.
+Fold is `str.lower` on both sides, with the two small sigmas as one letter. A list matches if any member does. Values
+without a text (null, maps) match no text.
 """
 
 from __future__ import annotations
@@ -43,15 +44,23 @@ TIME_FIELD = "@timestamp"
 # --- text --------------------------------------------------------------------------------------------------
 
 
+def folded(words: str) -> str:
+    """The text as it is compared without regard to case. (`str.lower` picks one of two sigmas by what follows it, so
+    that the same letter would differ between a text and a part of it.)
+    """
+    return words.lower().replace("ς", "σ")
+
+
 def text_test(wanted: Iterable[Words | Pattern]) -> TextTest:
     """A test that holds if any of the wanted holds. Equal shapes are tested together: a set, a tuple of prefixes."""
-    folded = [each for each in wanted if isinstance(each, Words) and not each.cased]
+    uncased = [each for each in wanted if isinstance(each, Words) and not each.cased]
     cased = [each for each in wanted if isinstance(each, Words) and each.cased]
     searches: list[TextTest] = [_search(each) for each in wanted if isinstance(each, Pattern)]
     tests = _words_tests(cased, fold=False) + searches
-    lowered = _any(_words_tests(folded, fold=True))
+    lowered = _any(_words_tests(uncased, fold=True))
     if lowered is not None:
-        tests.append(lambda value: lowered(value.lower()))
+        has_sigma = any("σ" in folded(each.plain) for each in uncased)
+        tests.append((lambda value: lowered(folded(value))) if has_sigma else (lambda value: lowered(value.lower())))
     return _any(tests) or (lambda _value: False)
 
 
@@ -77,7 +86,7 @@ def _words_tests(words: list[Words], *, fold: bool) -> list[TextTest]:
     inside: list[str] = []
     tests: list[TextTest] = []
     for each in words:
-        parts = tuple(part.lower() if fold and isinstance(part, str) else part for part in each.parts)
+        parts = tuple(folded(part) if fold and isinstance(part, str) else part for part in each.parts)
         match parts:
             case (str(whole),):
                 exact.add(whole)
@@ -234,7 +243,7 @@ def _reference(get: Getter, wanted: FieldReference) -> Test:
 
     def same(left: str, right: str) -> bool:
         if not wanted.cased:
-            left, right = left.lower(), right.lower()
+            left, right = folded(left), folded(right)
         if wanted.start and wanted.end:
             return left == right
         if wanted.start:

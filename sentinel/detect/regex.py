@@ -8,6 +8,7 @@ repetition of one character class, which either nothing follows or the pattern i
 from __future__ import annotations
 
 import re
+import warnings
 from collections.abc import Callable
 from dataclasses import dataclass
 from re import _constants as sre  # type: ignore[attr-defined]
@@ -40,7 +41,7 @@ def compiled(pattern: str, flags: str = "") -> Regex:
     """The pattern with flags of `i`, `m`, `s`. Raises RegexError."""
     source = f"(?{''.join(sorted(set(flags)))}){pattern}" if flags else pattern
     try:
-        program = re2.compile(source)
+        program = re2.compile(source, re2.ASCII)  # else `\d` and `\w` would be Unicode's, which RE2's are not
     except (re2.error, re2.RegexError, re2.BackreferencesException, re2.CharClassProblemException) as error:
         raise RegexError(_reason(error)) from None
     groups = tuple(program.groupindex)
@@ -57,17 +58,26 @@ def _reason(error: Exception) -> str:
 
 def _plain(pattern: str) -> str | None:
     """The pattern as `re` may run it, or None where RE2 must."""
-    if re.search(r"\\[sSbBwW]|\(\?[^P:]|\[\[|\\[pPQEzCAZ]", pattern):
+    if re.search(r"\\[sSbBwW]|\(\?[^P:]|\[\[|\\[pPQEzCAZ]|\{,", pattern):
         return None
     if pattern.endswith("$") and not pattern.endswith("\\$"):
         pattern = pattern[:-1] + r"\Z"
-    try:
-        tree = parser.parse(pattern, re.ASCII)
-    except (re.error, OverflowError, RecursionError):
+    tree = _parsed(pattern)
+    if tree is None:
         return None
     shape = _Shape()
     shape.read(tree, outermost=True)
     return pattern if shape.is_linear else None
+
+
+def _parsed(pattern: str) -> Any:
+    """The pattern as `re` reads it; None where it refuses it, or doubts it as it does `[[:alpha:]]`."""
+    try:
+        with warnings.catch_warnings():
+            warnings.simplefilter("error")
+            return parser.parse(pattern, re.ASCII)
+    except (re.error, OverflowError, RecursionError, Warning):
+        return None
 
 
 class _Shape:
@@ -127,12 +137,13 @@ def literals(pattern: str) -> list[tuple[str, bool, bool]] | None:
 
     None where nothing is sure. Alternations are not looked into; case is as written.
     """
-    try:
-        tree = list(parser.parse(pattern, re.ASCII))
-    except (re.error, OverflowError, RecursionError):
+    tree = _parsed(pattern)
+    if tree is None:
         return None
     runs: list[tuple[str, bool, bool]] = []
-    _collect(tree, runs, at_start=False)
+    _collect(list(tree), runs, at_start=False)
+    if tree.state.flags & re.MULTILINE:
+        runs = [(text, False, False) for text, _, _ in runs]
     return runs or None
 
 

@@ -14,6 +14,7 @@ from sentinel.detect.needs import Need, Run, either, every
 from sentinel.detect.predicates import Test, TextTest, on_field, text_test, value_test
 from sentinel.detect.regex import literals
 from sentinel.detect.values import ANY, Alternatives, FieldReference, Pattern, ValueRefused, Wanted, Words
+from sentinel.model import Event
 from sentinel.problems import did_you_mean
 
 UTC = ZoneInfo("UTC")
@@ -105,7 +106,7 @@ def build(
 ) -> Item:
     """The item for what is wanted: OR over the values, AND with `all`, turned round with `neq`.
 
-    `neq` is false when the field is missing, as a comparison with nothing is in SQL.
+    `neq` is false when the field, or the field it is compared with, is missing, as a comparison with nothing is in SQL.
     """
     if "all" in modifiers and len(found) < 2:
         raise ValueRefused("R036", "'all' needs a list of at least two values", "leave it out")
@@ -113,18 +114,22 @@ def build(
     tests = [_group_test(field, group, zone) for group in groups]
     holds = all_tests(tests)
     needs = every([either([_need(field, each) for alternatives in group for each in alternatives]) for group in groups])
+    references = [each.name for group in found for each in group if isinstance(each, FieldReference)]
+    fields = tuple(name for name in (field, *references) if name)
     if "neq" in modifiers:
         if field is None:
             raise ValueRefused("R037", "'neq' needs a field", "write 'not' in the condition")
-        holds, needs = _differs(field, holds), None
-    references = [each.name for group in found for each in group if isinstance(each, FieldReference)]
-    fields = tuple(name for name in (field, *references) if name)
+        holds, needs = _differs(fields, holds), None
     return Item(key, field, values, holds, needs, fields)
 
 
-def _differs(field: str, same: Test) -> Test:
-    get = getter(field)
-    return lambda event: get(event.fields) is not MISSING and not same(event)
+def _differs(fields: Sequence[str], same: Test) -> Test:
+    getters = [getter(field) for field in fields]
+
+    def holds(event: Event) -> bool:
+        return all(get(event.fields) is not MISSING for get in getters) and not same(event)
+
+    return holds
 
 
 def _group_test(field: str | None, group: Sequence[Alternatives], zone: ZoneInfo) -> Test:
