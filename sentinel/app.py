@@ -16,11 +16,12 @@ import signal
 import threading
 import time
 from collections.abc import Mapping
+from dataclasses import replace
 from functools import partial
 from importlib.metadata import version
 from pathlib import Path
 
-from sentinel import channels, inspection, reading
+from sentinel import channels, reading
 from sentinel.cases.book import Book
 from sentinel.channels.base import Channel, ChannelError
 from sentinel.clock import SECOND, Clock, Micros, SystemClock
@@ -30,6 +31,7 @@ from sentinel.courier import Courier
 from sentinel.desk import Desk
 from sentinel.detect import state
 from sentinel.detect.engine import Engine
+from sentinel.inspection import prepare
 from sentinel.measure import Measure, TimedRecords
 from sentinel.metrics import Metrics
 from sentinel.model import Finding, Mode, Notification
@@ -54,18 +56,11 @@ BEHIND = 256 * 1024 * 1024
 WEB_AGAIN: Micros = 30 * SECOND
 """Between two attempts to take the address of the pages."""
 
+FIXED = ("state", "http", "control", "master_key")
+"""What of a configuration is taken at the start and not at a reload."""
+
 STORE_PAUSE = 1.0
 """Seconds between two attempts to commit while the store cannot be written."""
-
-
-def prepare(path: Path) -> tuple[Config, Rulebook]:
-    """The configuration and its rules. Raises Unusable with every problem where one is an error."""
-    loaded, book, problems = inspection.inspect(path)
-    if loaded is None or book is None or any(problem.is_error for problem in problems):
-        raise Unusable(problems)
-    for problem in problems:
-        _log.warning("%s %s", problem.code, problem.message, extra={"at": str(problem.span)})
-    return loaded, book
 
 
 class Daemon:
@@ -99,7 +94,7 @@ class Daemon:
         self._make_folder(self.config.state)
         self.vault = Vault.open(self.config.state, self._master())
         self.store = Store.open(self.config.state, self.vault)
-        self.channels = self._make_channels()
+        self.channels = self._make_channels(self.config)
         self._begin()
         self._make_courier()
         self.control = Control(self.config.control, self.wake)
@@ -118,20 +113,20 @@ class Daemon:
         key = self.config.master_key
         return None if key is None else self._secret(key, Span(str(self.config.path))).encode()
 
-    def _secret(self, secret: SecretRef, span: Span) -> str:
+    def _secret(self, secret: SecretRef, span: Span, loaded: Config | None = None) -> str:
         try:
-            return self.config.secrets(self._environ)(secret)
+            return (loaded or self.config).secrets(self._environ)(secret)
         except SecretError as error:
-            raise Unusable([Problem(span, "C010", error.message, error.hint)]) from None
+            raise Unusable([Problem(span, "C022", error.message, error.hint)]) from None
 
-    def _make_channels(self) -> dict[str, Channel]:
+    def _make_channels(self, loaded: Config) -> dict[str, Channel]:
         made = {}
-        for name, options in self.config.channels.items():
-            span = self.config.document.span(("channels", name))
+        for name, options in loaded.channels.items():
+            span = loaded.document.span(("channels", name))
             try:
-                made[name] = channels.make(name, options, partial(self._secret, span=span))
+                made[name] = channels.make(name, options, partial(self._secret, span=span, loaded=loaded))
             except ChannelError as error:
-                raise Unusable([Problem(span, "C011", error.message, error.hint)]) from None
+                raise Unusable([Problem(span, "C023", error.message, error.hint)]) from None
         return made
 
     def _make_courier(self) -> None:
@@ -194,7 +189,8 @@ class Daemon:
             self.desk.answer(request, self.clock.now())
         if self._reload.is_set():
             self._reload.clear()
-            self.reload()
+            with contextlib.suppress(StoreError):
+                self.reload()
         self.readiness.turned(now)
         self._look(now)
         if size == 0:
@@ -328,28 +324,39 @@ class Daemon:
         self.wake.set()
 
     def reload(self) -> list[Problem]:
-        """New configuration and rules at work, or the old ones as before and the problems that kept them."""
+        """New configuration and rules at work, or the old ones as before and the problems that kept them.
+
+        Raises StoreError where what has been counted cannot be saved first; then the old ones stay too.
+        """
         self.supervisor.reloading()
         try:
             loaded, book = prepare(self.config.path)
-        except Unusable as refused:
+            made = self._make_channels(loaded)
+            self.pipeline.save_windows(self.clock.now())
+        except (Unusable, StoreError) as refused:
             self.metrics.config_reload_ok.set(0)
+            self.supervisor.ready("the new configuration cannot be used; the old one stays at work")
+            if isinstance(refused, StoreError):
+                raise
             for problem in refused.problems:
                 _log.error("%s %s", problem.code, problem.message, extra={"at": str(problem.span)})
-            self.supervisor.ready("the configuration has errors; the old one stays at work")
             return refused.problems
-        now = self.clock.now()
-        self.pipeline.save_windows(now)
-        self._change(loaded, book)
+        self._change(self._with_fixed(loaded), book, made)
         self.supervisor.ready(f"watching {len(loaded.sources)} sources with {self.rule_count()} rules")
         _log.info("the new configuration is at work", extra={"rules": self.rule_count()})
         return []
 
-    def _change(self, loaded: Config, book: Rulebook) -> None:
+    def _with_fixed(self, loaded: Config) -> Config:
+        """The new configuration with what only a restart can change as it was; said where it differs."""
+        for name in FIXED:
+            if getattr(loaded, name) != getattr(self.config, name):
+                _log.warning("a restart is needed for what has changed: %s", name)
+        return replace(loaded, **{name: getattr(self.config, name) for name in FIXED})
+
+    def _change(self, loaded: Config, book: Rulebook, made: dict[str, Channel]) -> None:
         self.sources.close()
         self.courier.stop()
-        self.config, self.rulebook = loaded, book
-        self.channels = self._make_channels()
+        self.config, self.rulebook, self.channels = loaded, book, made
         self.measure.new_engine()
         self._begin()
         self._make_courier()

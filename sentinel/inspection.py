@@ -5,6 +5,7 @@ Used by `check`, and by the daemon when it starts and reloads, so that both say 
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -12,8 +13,10 @@ from sentinel import config, rulebook
 from sentinel.config import Config
 from sentinel.detect import route
 from sentinel.detect.rules import PERSONAL_DATA, About
-from sentinel.problems import Problem, Span, by_severity
+from sentinel.problems import Problem, Span, Unusable, by_severity
 from sentinel.rulebook import Rulebook
+
+_log = logging.getLogger(__name__)
 
 
 def inspect(path: Path) -> tuple[Config | None, Rulebook | None, list[Problem]]:
@@ -24,6 +27,16 @@ def inspect(path: Path) -> tuple[Config | None, Rulebook | None, list[Problem]]:
     book, more = rulebook.read(loaded.rule_files(), loaded.inventory)
     problems = [*problems, *more, *_unrouted(loaded, book)]
     return loaded, book, sorted(problems, key=by_severity)
+
+
+def prepare(path: Path) -> tuple[Config, Rulebook]:
+    """The configuration and its rules. Raises Unusable with every problem where one is an error."""
+    loaded, book, problems = inspect(path)
+    if loaded is None or book is None or any(problem.is_error for problem in problems):
+        raise Unusable(problems)
+    for problem in problems:
+        _log.warning("%s %s", problem.code, problem.message, extra={"at": str(problem.span)})
+    return loaded, book
 
 
 def _unrouted(loaded: Config, book: Rulebook) -> Iterator[Problem]:

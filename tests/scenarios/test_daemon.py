@@ -10,9 +10,10 @@ from typing import Any
 
 import pytest
 
-from sentinel.app import Daemon, prepare
+from sentinel.app import Daemon
 from sentinel.clock import HOUR, SECOND, Micros, SetClock, to_datetime
 from sentinel.control import ask
+from sentinel.inspection import prepare
 from sentinel.problems import Unusable
 from sentinel.store import StoreLocked
 
@@ -152,6 +153,17 @@ def test_a_broken_rule_leaves_the_old_ones_at_work_and_is_named_with_its_place(w
     answer = watch.ask("reload")
     assert not answer["reloaded"]
     assert "rules/many.yml:" in answer["problems"][0]
+    watch.read("kim", range(5))
+    watch.turn()
+    assert len(watch.cases()) == 1
+
+
+def test_a_channel_whose_secret_is_gone_leaves_the_old_configuration_at_work(watch: Watch) -> None:
+    hook = 'channels: {soc: {type: webhook, url: "https://hooks.example.org/", secret: {env: NOT_SET}}}\n'
+    (watch.folder / "sentinel.yaml").write_text(CONFIG + hook, encoding="utf-8")
+    answer = watch.ask("reload")
+    assert not answer["reloaded"]
+    assert "C022 env 'NOT_SET' is empty or not set" in answer["problems"][0]
     watch.read("kim", range(5))
     watch.turn()
     assert len(watch.cases()) == 1
