@@ -26,6 +26,9 @@ ACTION, RECORDS, BYTES = "access.action", "access.records", "access.bytes"
 TRUST = "access.actor_trust"
 """How sure the actor is: `verified`, or `claimed` (what the client said of itself)."""
 
+FIELDS = (SYSTEM, DATA, ACTOR, SUBJECT, ACTION, RECORDS, BYTES, TRUST)
+"""What only the inventory may set."""
+
 SETTABLE = frozenset({"subject", "actor", "records", "bytes"})
 """Groups and entry keys that set an access field; other groups become fields of the event."""
 
@@ -110,7 +113,13 @@ def _match(node: Node, capturing: list[Item]) -> Capture:
         plain, captures = test(node), [_optional(each) for each in captures]
     if len(captures) == 1:
         only = captures[0]
-        return lambda event: only(event) if plain is None or plain(event) else None
+        if plain is None:
+            return only
+        holds = plain
+        return lambda event: only(event) if holds(event) else None
+    if not captures:
+        nothing: Groups = {}
+        return lambda event: nothing if plain is None or plain(event) else None
 
     def match(event: Event) -> Groups | None:
         if plain is not None and not plain(event):
@@ -132,21 +141,31 @@ def _capture(item: Item) -> Capture:
     field = str(item.field)
     get = getter(field)
 
-    def capture(event: Event) -> Groups | None:
+    def found_in(event: Event) -> Any:
         value = event.fields.get(field)
-        if type(value) is not str:
-            value = next(
-                (words for each in members(get(event.fields)) if (words := text(each)) and search(words)), None
-            )
-        found = search(value) if value is not None else None
-        if found is None:
-            return None
-        if len(names) == 1:
-            only = found.group(names[0])
-            return {} if only is None else {names[0]: only}
-        return {name: group for name in names if (group := found.group(name)) is not None}
+        if type(value) is str:
+            return search(value)
+        return next(
+            (found for each in members(get(event.fields)) if (words := text(each)) and (found := search(words))), None
+        )
 
-    return capture
+    if len(names) == 1:
+        only = names[0]
+
+        def capture(event: Event) -> Groups | None:
+            found = found_in(event)
+            if found is None:
+                return None
+            group = found.group(only)
+            return {} if group is None else {only: group}
+
+        return capture
+
+    def capture_all(event: Event) -> Groups | None:
+        found = found_in(event)
+        return {name: group for name in names if (group := found.group(name)) is not None} if found else None
+
+    return capture_all
 
 
 def _optional(capture: Capture) -> Capture:
@@ -163,12 +182,34 @@ Apply = Callable[[dict[str, Any], Groups], None]
 """Gives a record's fields the access fields of an entry that holds."""
 
 
+Mark = Callable[[Event], tuple[Entry, ...]]
+"""Tries entries on an event; those that hold, after the event got their fields."""
+
+
 class AccessMap:
     """The entries for one source. `mark` gives an event its access fields."""
 
     def __init__(self, entries: tuple[Entry, ...], identity: Callable[[str], str]) -> None:
         self._entries = entries
         self._apply = [_applier(entry, identity) for entry in entries]
+
+    def marker(self, numbers: tuple[int, ...]) -> Mark | None:
+        """`mark` for these entries, as one function; None for no entries."""
+        if not numbers:
+            return None
+        if len(numbers) > 1:
+            return partial(self.mark, numbers=numbers)
+        entry, apply = self._entries[numbers[0]], self._apply[numbers[0]]
+        match, held = entry.match, (entry,)
+
+        def mark(event: Event) -> tuple[Entry, ...]:
+            groups = match(event)
+            if groups is None:
+                return ()
+            apply(event.fields, groups)
+            return held
+
+        return mark
 
     def mark(self, event: Event, numbers: tuple[int, ...]) -> tuple[Entry, ...]:
         """Try these entries on the event; those that hold, after the event got their fields."""
@@ -206,38 +247,40 @@ def _applier(entry: Entry, identity: Callable[[str], str]) -> Apply:
     system, action, data = entry.system.name, entry.entry.action, list(entry.entry.data)
     actor_of, normalise = _actor(entry.entry)
     canonical: dict[str, str] = {}
-    sources = entry.sources
+    sources = tuple(("access." + name, get) for name, get in entry.sources)
     trust = entry.entry.actor.trust if entry.entry.actor is not None else "claimed"
+
+    def name_of(actor: str) -> str:
+        if len(canonical) >= MOST_NAMES:
+            canonical.clear()
+        known = canonical[actor] = identity(normalise(actor))
+        return known
 
     def apply(fields: dict[str, Any], groups: Groups) -> None:
         fields[SYSTEM] = system
         fields[ACTION] = action
         fields[DATA] = data
-        actor = None
         for name, get in sources:
             value = single(get(fields))
             if value:
-                fields["access." + name] = value
+                fields[name] = value
         for name, group in groups.items():
-            if name == "actor":
-                actor = group
-            else:
-                fields["access." + name if name in SETTABLE else name] = group
+            if name != "actor":
+                fields[_SET.get(name, name)] = group
+        actor = groups.get("actor") if groups else None
         if not actor and actor_of is not None:
             actor = single(actor_of(fields))
         if actor:
-            known = canonical.get(actor)
-            if known is None:
-                if len(canonical) >= MOST_NAMES:
-                    canonical.clear()
-                known = canonical[actor] = identity(normalise(actor))
-            fields[ACTOR] = known
+            fields[ACTOR] = canonical.get(actor) or name_of(actor)
             fields[TRUST] = trust
         for name in (RECORDS, BYTES):
             if name in fields:
                 fields[name] = to_number(str(fields[name]))
 
     return apply
+
+
+_SET = {"subject": SUBJECT, "records": RECORDS, "bytes": BYTES}
 
 
 def _actor(entry: AccessEntry) -> tuple[Getter | None, Callable[[str], str]]:

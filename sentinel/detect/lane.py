@@ -7,20 +7,25 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field
-from io import BytesIO
-from typing import Any
+from typing import Any, NamedTuple
 
 from sentinel.clock import MINUTE, Micros
 from sentinel.detect import access, route, witness
 from sentinel.detect.match import items, need, test
 from sentinel.detect.predicates import Test
 from sentinel.detect.rules import PERSONAL_DATA, Correlation, Detection
-from sentinel.detect.scan import Key, Scanner, Share, records
-from sentinel.formats.base import Format
+from sentinel.detect.scan import Candidate, Key, Scanner, Share, records
+from sentinel.formats.base import Format, Parsed
 from sentinel.model import Block, Event, LogSource
 
 SILENT: Micros = 2 * MINUTE
 """A source of which nothing was heard for so long holds back no window of the others."""
+
+EVERYTHING: Key = -1
+"""Stands for the hits of a record that is tried on all rules."""
+
+MOST_PLANS = 4096
+"""Combinations of hits for which it is remembered what to try."""
 
 SAMPLE = 256 * 1024
 """Bytes of the first block that witnesses are chosen by."""
@@ -67,8 +72,7 @@ class SourceView:
     logsource: LogSource
 
 
-@dataclass(frozen=True, slots=True)
-class Match:
+class Match(NamedTuple):
     """An event, the accesses in it, and the rules it matches (their numbers; filters already applied)."""
 
     event: Event
@@ -76,12 +80,17 @@ class Match:
     rules: tuple[int, ...]
 
 
+Trials = tuple[tuple[int, Test], ...]
+"""Rules by their numbers, and their tests."""
+
+
 @dataclass(frozen=True, slots=True)
 class _Plan:
-    """What is tried on a record with certain hits."""
+    """What is tried on a record with certain hits: inventory entries; rules; and rules where it is an access."""
 
-    entries: tuple[int, ...]
-    rules: tuple[int, ...]
+    mark: access.Mark | None
+    rules: Trials
+    of_access: Trials
 
 
 class Lane:
@@ -115,12 +124,13 @@ class Lane:
         if not purpose.shows_all:
             used = _used([detections[number] for number in routed], correlations, self._entries)
         self._parse = view.format.parser(used)
+        self._given = _GIVEN.union(name for name in used or () if name.startswith(witness.DERIVED))
         self._parse_time = view.format.parser(frozenset())
         self._scanner = Scanner(view.format, self._choices(detections))
         self._plans: dict[Key, _Plan] = {}
-        self._everything = _Plan(tuple(range(len(self._entries))), tuple(self._plain))
         self.shares: list[Share] = []
         self._last_time: dict[int, Micros] = {}
+        self._walked: tuple[Block | None, int, Micros] = (None, 0, 0)
 
     def _compile(self, number: int, rule: Detection) -> None:
         self._tests[number] = test(rule.condition)
@@ -155,20 +165,18 @@ class Lane:
         data = block.data
         counts = self.counts
         if data and not self.shares:
-            self.shares = self._scanner.tune(data[: data.rfind(b"\n", 0, SAMPLE) + 1] or data)
-            self._plans.clear()
-        plans = self._plans
-        candidates = [
-            (start, end - 1 if data[end - 1] == 13 else end, plans.get(key) or self._plan(key))
-            for start, end, key in self._scanner.candidates(data, block.starts)
-            if end > start
-        ]
+            self._tune(data)
+        candidates = self._scanner.candidates(data, block.starts)
         counts.candidates += len(candidates)
-        found = self._judge(self._events(block, candidates))
         counts.bytes += len(data)
         counts.lines += len(block.starts) if block.starts is not None else _count_lines(data)
+        found = self._judge(*self._events(block, candidates))
         self._note_last(block)
         return found
+
+    def _tune(self, data: bytes) -> None:
+        self.shares = self._scanner.tune(data[: data.rfind(b"\n", 0, SAMPLE) + 1] or data)
+        self._plans.clear()
 
     def records(self, block: Block) -> Iterator[tuple[int, int]]:
         """Start and end of every record of the block, without its newline; empty lines are no records."""
@@ -180,43 +188,73 @@ class Lane:
     def judge_alone(self, block: Block, start: int, end: int) -> Match | None:
         """The record tried on everything that is routed here, scanned for or not; None where judging it failed."""
         self.counts.candidates += 1
-        events = self._events(block, [(start, end, self._everything)])
-        return next(iter(self._judge(events, keeps_all=True)), None)
+        return next(iter(self._judge(*self._events(block, [(start, end, EVERYTHING)]), keeps_all=True)), None)
 
     def _plan(self, key: Key) -> _Plan:
-        targets = self._scanner.targets(key)
+        if len(self._plans) >= MOST_PLANS:
+            self._plans.clear()
         first = len(self._entries)
-        plan = _Plan(
-            tuple(target for target in targets if target < first),
-            tuple(self._plain[target - first] for target in targets if target >= first),
+        targets = range(first + len(self._plain)) if key == EVERYTHING else self._scanner.targets(key)
+        tests = self._tests
+        rules = tuple(
+            (number, tests[number])
+            for target in targets
+            if target >= first
+            for number in (self._plain[target - first],)
         )
-        self._plans[key] = plan
+        personal = tuple((number, tests[number]) for number in self._personal)
+        mark = self._access.marker(tuple(target for target in targets if target < first))
+        plan = self._plans[key] = _Plan(mark, rules, rules + personal)
         return plan
 
-    def _events(self, block: Block, candidates: Sequence[tuple[int, int, _Plan]]) -> list[tuple[Event, _Plan]]:
+    def _events(self, block: Block, candidates: Sequence[Candidate]) -> tuple[list[Event], list[_Plan]]:
         """The candidates cut out and parsed, with what is to be tried on each."""
-        found = []
-        make = self.event
-        self.counts.events += len(candidates)
-        for start, end, plan in candidates:
+        events: list[Event] = []
+        chosen: list[_Plan] = []
+        data, reference = block.data, block.reference
+        parse, plans, are_given, given = self._parse, self._plans, self._are_given, self._given
+        has_returns = b"\r" in data
+        for start, stop, key in candidates:
+            end = stop - 1 if has_returns and data[stop - 1] == 13 else stop
             try:
-                found.append((make(block, start, end), plan))
+                parsed = parse(data[start:end], reference)
+                fields, time, digits = parsed or _UNPARSED
+                if time is None:
+                    event = self._odd_event(block, start, end, parsed)
+                else:
+                    event = Event(fields, time, digits, block, start, end)
+                # Names are looked at decoded: `\u0061ccess` is one of them too.
+                if not are_given and not given.isdisjoint(event.fields):
+                    _forget_given(event.fields)
+                events.append(event)
+                chosen.append(plans.get(key) or self._plan(key))
             except Exception as error:  # noqa: BLE001  (one bad record must not stop the watch: see `_judge`)
                 self._note_error(error)
-        return found
+        self.counts.events += len(candidates)
+        return events, chosen
 
-    def _judge(self, events: Sequence[tuple[Event, _Plan]], *, keeps_all: bool = False) -> list[Match]:
+    def _odd_event(self, block: Block, start: int, end: int, parsed: Parsed | None) -> Event:
+        """A record without a time, or one that no format can read: it has `message` alone."""
+        if parsed is None:
+            self.counts.unparsed += 1
+            fields: dict[str, Any] = {"message": block.data[start:end].decode(errors="replace")}
+            digits = 0
+        else:
+            fields, _, digits = parsed
+        self.counts.untimed += 1
+        return Event(fields, self._earlier_time(block, start), digits, block, start, end, parsed is not None)
+
+    def _judge(self, events: list[Event], plans: list[_Plan], *, keeps_all: bool = False) -> list[Match]:
         """Accesses marked and rules tried. With `keeps_all`, events that match nothing are given too."""
         found = []
-        mark, tests, personal = self._access.mark, self._tests, self._personal
-        for event, plan in events:
+        for event, plan in zip(events, plans, strict=True):
             try:
-                held = mark(event, plan.entries) if plan.entries else ()
-                rules = plan.rules
+                held = plan.mark(event) if plan.mark is not None else ()
                 if held:
                     self._count_accesses(event, held)
-                    rules += personal
-                matched = tuple([number for number in rules if tests[number](event)])
+                    matched = tuple([number for number, holds in plan.of_access if holds(event)])
+                else:
+                    matched = tuple([number for number, holds in plan.rules if holds(event)])
             except Exception as error:  # noqa: BLE001  (the broad excepts of the package: one bad record stops nothing)
                 self._note_error(error)
                 continue
@@ -233,32 +271,22 @@ class Lane:
         self.filtered[number] = self.filtered.get(number, 0) + 1
         return False
 
-    def event(self, block: Block, start: int, end: int) -> Event:
-        """The record as an event; one that no format can read has `message` alone."""
-        record = block.data[start:end]
-        parsed = self._parse(record, block.reference)
-        if parsed is None:
-            self.counts.unparsed += 1
-            fields, time, digits = {"message": record.decode(errors="replace")}, None, 0
-        else:
-            fields, time, digits = parsed
-        if b"access" in record and not self._are_given:
-            _forget_given(fields)
-        if time is None:
-            self.counts.untimed += 1
-            time = self._earlier_time(block, start)
-        return Event(fields, time, digits, block, start, end, parsed is not None)
-
     def _earlier_time(self, block: Block, start: int) -> Micros:
         """The time of the nearest record before that has one; the stream's last known, else the block's reference."""
         data = block.data
-        while start > 0:
-            begin = data.rfind(b"\n", 0, start - 1) + 1
-            parsed = self._parse_time(data[begin : start - 1].removesuffix(b"\r"), block.reference)
+        walked, known, time = self._walked
+        if walked is not block or known > start:
+            known, time = 0, self._last_time.get(block.stream, block.reference)
+        place = start
+        while place > known:
+            begin = data.rfind(b"\n", 0, place - 1) + 1
+            parsed = self._parse_time(data[begin : place - 1].removesuffix(b"\r"), block.reference)
             if parsed is not None and parsed[1] is not None:
-                return parsed[1]
-            start = begin
-        return self._last_time.get(block.stream, block.reference)
+                time = parsed[1]
+                break
+            place = begin
+        self._walked = (block, start, time)
+        return time
 
     def first_time(self, block: Block) -> Micros:
         """The time of the first record of the block that has one; the block's reference where none has."""
@@ -280,6 +308,7 @@ class Lane:
         if not block.data:
             return
         time = self._earlier_time(block, len(block.data))
+        self._walked = (None, 0, 0)
         self._last_time[block.stream] = time
         self.last_event = time if self.last_event is None else max(time, self.last_event)
 
@@ -300,6 +329,10 @@ class Lane:
         self.counts.errors[name] = self.counts.errors.get(name, 0) + 1
 
 
+_UNPARSED: Parsed = ({}, None, 0)
+_GIVEN = frozenset({"access", *access.FIELDS})
+
+
 def _forget_given(fields: dict[str, Any]) -> None:
     """Fields that only the inventory may set: a log line that brings its own would speak in its name."""
     for name in [name for name in fields if name == "access" or name.startswith(witness.DERIVED)]:
@@ -307,8 +340,8 @@ def _forget_given(fields: dict[str, Any]) -> None:
 
 
 def _count_lines(data: bytes) -> int:
-    """Lines of a block whose last one ends with a newline. (Six times as fast as counting newlines.)"""
-    return len(BytesIO(data).readlines())
+    """Lines of a block whose last one ends with a newline. (Five times as fast as counting newlines.)"""
+    return len(data) - len(data.replace(b"\n", b""))
 
 
 def _used(

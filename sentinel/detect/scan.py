@@ -15,21 +15,26 @@ from itertools import accumulate
 
 import hyperscan
 
-from sentinel.detect.witness import Choice, cheapest, guess, patterns
+from sentinel.detect.witness import Choice, cheapest, guess, is_plain, patterns
 from sentinel.formats.base import Format
 
-Key = int | frozenset[int]
-"""Which patterns a record was hit by: one number, or several."""
+Key = int
+"""Which patterns a record was hit by: a bit for each."""
 
-NOTHING: Key = frozenset()
+Candidate = tuple[int, int, Key]
+"""Start and end (without newline) of a record in its block, and what it was hit by."""
+
 MOSTLY = 4
 """One record in so many with a sign (of records of 256 bytes) makes decoding whole blocks the cheaper way."""
 
 BLOCKS = 64
-"""For so many blocks, before the records with a sign are counted again."""
+"""For so many blocks, before the records with a sign are counted again, or witnesses are chosen again."""
 
-Hits = dict[tuple[int, int], list[int]]
-"""The patterns that hit each record, by its start and end."""
+ENGINE_COST = 0.01
+"""What a pattern that is no plain text costs: as much as so many candidates a record scanned."""
+
+RISEN = 4
+"""So many times the candidates that the sample promised, and the witnesses are chosen again."""
 
 _SHIFT = 24
 _MASK = (1 << _SHIFT) - 1
@@ -50,7 +55,6 @@ class Scanner:
     def __init__(self, log: Format, choices: Sequence[Choice]) -> None:
         self._log = log
         self._choices = choices
-        self._shares: list[Share] = []
         self._decode_whole = 0
         self._compile([cheapest(each, guess) for each in choices])
 
@@ -67,9 +71,14 @@ class Scanner:
         if database is not None:
             for end_and_id in _hits(database, sample):
                 counts[known[end_and_id & _MASK]] += 1
-        best = [cheapest(each, lambda pattern: counts[pattern] + guess(pattern) / 1e6) for each in self._choices]
-        self._compile(best)
         records = sample.count(b"\n")
+        engine = records * ENGINE_COST
+
+        def cost(pattern: bytes) -> float:
+            return counts[pattern] + (0 if is_plain(pattern) else engine) + guess(pattern) / 1e6
+
+        best = [cheapest(each, cost) for each in self._choices]
+        self._compile(best)
         return [
             Share(records, records, has_witness=False)
             if each is None
@@ -86,82 +95,77 @@ class Scanner:
         self._always = tuple(target for target, found in enumerate(best) if found is None)
         names = sorted(watched)
         self._targets: list[tuple[int, ...]] = [tuple(watched[name]) for name in names]
-        self._opaque = len(names)
-        names += self._log.opaque
         self._targets += [everything] * len(self._log.opaque)
-        self._signs = len(names)
-        names += self._log.signs
-        names = names if self._opaque or self._always else []
+        plain, hidden = self._log.signs_for(names)
+        watches = bool(names) or bool(self._always)
+        names += self._log.opaque
+        self._first_sign = 1 << len(names)
+        names = [*names, *plain, *hidden] if watches else []
         self._database = _database(names)
-        self._unsigned = _database(names[: self._signs])
+        self._ordinary = _database(names[: len(names) - len(hidden)]) if hidden else self._database
+        self._unsigned = _database(names[: len(self._targets)])
+        self._bits = [1 << number for number in range(len(names))]
 
     def targets(self, key: Key) -> tuple[int, ...]:
         """The targets that a record with these hits may match, in order."""
-        ids = (key,) if isinstance(key, int) else key
-        return tuple(sorted({*self._always, *(target for each in ids for target in self._targets[each])}))
+        hit = (target for number, each in enumerate(self._targets) if key >> number & 1 for target in each)
+        return tuple(sorted({*self._always, *hit}))
 
-    def candidates(self, data: bytes, starts: Sequence[int] | None = None) -> Iterator[tuple[int, int, Key]]:
-        """The records that may match: start, end (without newline) and hits, in the order they stand in the block."""
+    def candidates(self, data: bytes, starts: Sequence[int] | None = None) -> list[Candidate]:
+        """The records that may match, in the order they stand in the block. None is empty."""
         if starts is None and self._decode_whole > 0:
             self._decode_whole -= 1
-            plain = self._both(data)
+            found = self._both(data)
         else:
-            plain = self._each(data, starts)
+            found = self._each(data, starts)
         if self._always:
-            for place in records(data, starts):
-                plain.setdefault(place, [])
-        for place in sorted(plain):
-            ids = plain[place]
-            yield *place, ids[0] if len(ids) == 1 else frozenset(ids)
+            keys = {start: key for start, _, key in found}
+            return [(start, end, keys.get(start, 0)) for start, end in records(data, starts) if end > start]
+        return found
 
-    def _each(self, data: bytes, starts: Sequence[int] | None) -> Hits:
+    def _each(self, data: bytes, starts: Sequence[int] | None) -> list[Candidate]:
         """The block scanned, and the records in it that carry a sign scanned again as they look decoded."""
-        hits = _hits(self._database, data)
-        found = _grouped(hits, data) if starts is None else _grouped_by(hits, data, starts)
-        signs = self._signs
-        plain = {place: ids for place, ids in found.items() if max(ids) < signs}
-        marked = [place for place, ids in found.items() if max(ids) >= signs]
-        if marked:
-            text = self._log.decode(b"".join(data[start:end].replace(b"\n", b" ") + b"\n" for start, end in marked))
-            again = self._by_line(text, marked)
-            for place in marked:
-                ids = {each for each in found[place] if each < signs}.union(again.get(place, ()))
-                if ids:
-                    plain[place] = list(ids)
-            if len(marked) * MOSTLY > len(data) // 256:
-                self._decode_whole = BLOCKS
-        return plain
+        # In a block of plain ASCII without a backslash most signs cannot be: two looks at all bytes cost less.
+        is_ordinary = data.isascii() and b"\\" not in data
+        hits = _hits(self._ordinary if is_ordinary else self._database, data)
+        bits = self._bits
+        found = _grouped(hits, data, bits) if starts is None else _grouped_by(hits, data, starts, bits)
+        first_sign = self._first_sign
+        marked = [each for each in found if each[2] >= first_sign]
+        if not marked:
+            return found
+        if len(marked) * MOSTLY > len(data) // 256:
+            self._decode_whole = BLOCKS
+        again = self._decoded(
+            b"".join(data[start:end].replace(b"\n", b" ") + b"\n" for start, end, _ in marked),
+            [start for start, _, _ in marked],
+        )
+        low = first_sign - 1
+        found = [(start, end, key & low | again.get(start, 0)) for start, end, key in found]
+        return [each for each in found if each[2]]
 
-    def _both(self, data: bytes) -> Hits:
+    def _both(self, data: bytes) -> list[Candidate]:
         """The block scanned as it is and decoded as a whole: cheaper where most records carry a sign."""
-        plain = _grouped(_hits(self._unsigned, data), data)
-        text = self._log.decode(data)
-        for place, ids in self._by_line(text, _Lines(data)).items():
-            plain[place] = list({*plain.get(place, ()), *ids})
-        return plain
+        found = {each[0]: each for each in _grouped(_hits(self._unsigned, data), data, self._bits)}
+        lines = _line_starts(data)
+        for start, key in self._decoded(data, lines).items():
+            if start in found:
+                found[start] = (*found[start][:2], found[start][2] | key)
+            else:
+                end = data.find(b"\n", start)
+                found[start] = (start, end if end >= 0 else len(data), key)
+        return [found[start] for start in sorted(found)]
 
-    def _by_line(self, text: bytes, places: Sequence[tuple[int, int]] | _Lines) -> Hits:
-        """Hits in decoded records, by the places of the same records as they were."""
-        found = _grouped(_hits(self._unsigned, text), text)
-        lines = _Lines(text) if found else None
-        return {places[lines.number(start)]: ids for (start, _), ids in found.items()} if lines else {}
+    def _decoded(self, lines: bytes, places: Sequence[int]) -> dict[int, Key]:
+        """Hits in the lines decoded, by the places where the records begin in their block."""
+        text = self._log.decode(lines)
+        found = _grouped(_hits(self._unsigned, text), text, self._bits)
+        starts = _line_starts(text) if found else []
+        return {places[bisect_left(starts, start)]: key for start, _, key in found}
 
 
-class _Lines:
-    """The lines of a block by their number."""
-
-    def __init__(self, data: bytes) -> None:
-        self._data = data
-        self._starts = list(accumulate(map(len, BytesIO(data).readlines()), initial=0))
-
-    def number(self, start: int) -> int:
-        """The number of the line that begins there."""
-        return bisect_left(self._starts, start)
-
-    def __getitem__(self, number: int) -> tuple[int, int]:
-        """Start and end, without its newline, of a line."""
-        end = self._starts[number + 1]
-        return self._starts[number], end - 1 if self._data[end - 1] == 10 else end
+def _line_starts(data: bytes) -> list[int]:
+    return list(accumulate(map(len, BytesIO(data).readlines()), initial=0))
 
 
 def _database(names: Sequence[bytes]) -> hyperscan.Database | None:
@@ -188,39 +192,37 @@ def _hits(database: hyperscan.Database | None, data: bytes) -> list[int]:
     return found
 
 
-def _grouped(hits: list[int], data: bytes) -> Hits:
+def _grouped(hits: list[int], data: bytes, bits: list[Key]) -> list[Candidate]:
     """Hits by the line they are in. No pattern matches a newline, so a hit is in one line."""
-    groups: Hits = {}
-    line_end = -1
-    ids: list[int] = []
+    found: list[Candidate] = []
+    start, line_end, key = 0, -1, 0
     for each in hits:
         end = each >> _SHIFT
-        number = each & _MASK
         if end <= line_end:
-            if number not in ids:
-                ids.append(number)
+            key |= bits[each & _MASK]
             continue
+        if key:
+            found.append((start, line_end, key))
         start = data.rfind(b"\n", 0, end) + 1
         line_end = data.find(b"\n", end)
         if line_end < 0:
             line_end = len(data)
-        ids = [number]
-        groups[start, line_end] = ids
-    return groups
+        key = bits[each & _MASK]
+    if key:
+        found.append((start, line_end, key))
+    return found
 
 
-def _grouped_by(hits: list[int], data: bytes, starts: Sequence[int]) -> Hits:
+def _grouped_by(hits: list[int], data: bytes, starts: Sequence[int], bits: list[Key]) -> list[Candidate]:
     """Hits by the record they are in, where records may have several lines."""
-    groups: Hits = {}
+    keys: dict[tuple[int, int], Key] = {}
     places = records(data, starts)
     place = next(places, (0, 0))
     for each in hits:
         while place[1] < each >> _SHIFT:
             place = next(places)
-        ids = groups.setdefault(place, [])
-        if each & _MASK not in ids:
-            ids.append(each & _MASK)
-    return groups
+        keys[place] = keys.get(place, 0) | bits[each & _MASK]
+    return [(*place, key) for place, key in keys.items()]
 
 
 def records(data: bytes, starts: Sequence[int] | None) -> Iterator[tuple[int, int]]:

@@ -7,11 +7,14 @@ the longest text is the browser's name). An OR watches for all its members. A pa
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 
 from sentinel.detect.needs import Either, Every, Need, Run
 from sentinel.formats.base import Format
+
+_PLAIN = re.compile(rb'(?:\\x[0-9a-f]{2}|[ "/])+')
 
 DERIVED = "access."
 """Fields that no log line holds: the inventory gives them."""
@@ -66,7 +69,12 @@ def _patterns(run: Run, log: Format) -> Iterator[bytes | None]:
         if run.field is None:
             yield literal if len(text) > 1 else None
         else:
-            yield log.witness(run.field, literal, at_start=run.at_start and first, at_end=run.at_end and last)
+            begins, ends = run.at_start and first, run.at_end and last
+            bound = log.witness(run.field, literal, at_start=begins, at_end=ends)
+            yield bound
+            if begins and bound is not None and not is_plain(bound):
+                # Looser, and cheaper to search for: a sample tells which is the better one.
+                yield log.witness(run.field, literal, at_start=False, at_end=ends)
 
 
 def hexed(text: bytes) -> bytes:
@@ -104,6 +112,11 @@ def cheapest(found: Choice, cost: Callable[[bytes], float]) -> tuple[float, froz
     if isinstance(found, AllOf):
         return min(each, key=lambda best: (best[0], sorted(best[1]))) if each else None
     return sum(best[0] for best in each), frozenset().union(*(best[1] for best in each))
+
+
+def is_plain(pattern: bytes) -> bool:
+    """The pattern is a text and nothing else, the cheapest thing to search for."""
+    return _PLAIN.fullmatch(pattern) is not None
 
 
 def guess(pattern: bytes) -> float:

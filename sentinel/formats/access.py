@@ -8,7 +8,7 @@ hides a byte that rules are scanned for. What does hide one is the path: `url.pa
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, Final, NamedTuple
 
@@ -93,6 +93,9 @@ class AccessLog:
     signs: tuple[bytes, ...] = field(default=(_ODD_PATH, *_FOLD_SIGNS), init=False)
     opaque: tuple[bytes, ...] = field(default=(), init=False)
 
+    def signs_for(self, patterns: Sequence[bytes]) -> tuple[tuple[bytes, ...], tuple[bytes, ...]]:  # noqa: ARG002  (every sign may matter)
+        return (_ODD_PATH,), _FOLD_SIGNS
+
     def decode(self, records: bytes) -> bytes:
         parse = self.parser(None)
         count = 3 if self.has_host else 2
@@ -110,7 +113,8 @@ class AccessLog:
         return (edges.before if at_start else b"") + literal + (edges.after if at_end else b"")
 
     def parser(self, used: frozenset[str] | None) -> Parser:
-        wanted = frozenset((*_EDGES, ecs.EVENT_KIND)) if used is None else used
+        known = frozenset((*_EDGES, ecs.EVENT_KIND))
+        wanted = known if used is None else used & known
         columns = [(index, name, read) for index, name, read in _COLUMNS if name in wanted]
         request_columns = [(index, name, read) for index, name, read in _REQUEST_COLUMNS if name in wanted]
         wants_request = bool(request_columns) or not wanted.isdisjoint((*_TARGET_FIELDS, ecs.MESSAGE))

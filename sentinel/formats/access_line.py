@@ -1,7 +1,7 @@
-"""The access-log line as nearly all are: printable ASCII, no escape, a plain path. Read by one regular expression.
+"""The access-log line as nearly all are: printable ASCII, no escape, a plain path. Read by cutting it at its spaces.
 
 Rule of this file: a line is read here exactly as the general reader would read it, or not at all (a property test holds
-the two against each other).
+the two against each other). Whatever is not as expected is left to the general reader.
 """
 
 from __future__ import annotations
@@ -34,31 +34,24 @@ READABLE: Final = frozenset(
 )
 """Fields that are read here, or that an ordinary line does not have."""
 
-_LINE: Final = (
-    (ecs.SOURCE_ADDRESS, r"[0-9.]+|[0-9a-fA-F.]*:[0-9a-fA-F:.]*"),
-    (None, r' [^ "\\]+ '),
-    (ecs.USER_NAME, r'[^ "\\\[]+'),
-    (None, r" \["),
-    ("time", r'[^\[\]"\\ ]+(?: [+-][0-9]{4})?'),
-    (None, r'\] "'),
-    (ecs.HTTP_REQUEST_METHOD, r"GET|POST|HEAD|PUT|DELETE|OPTIONS|PATCH"),
-    (None, " "),
-    (ecs.URL_ORIGINAL, None),
-    (None, " HTTP/"),
-    (ecs.HTTP_VERSION, r"[0-9](?:\.[0-9])?"),
-    (None, '" '),
-    (ecs.HTTP_RESPONSE_STATUS_CODE, r"[1-9][0-9]{2}"),
-    (None, " "),
-    (ecs.HTTP_RESPONSE_BODY_BYTES, r"0|[1-9][0-9]{0,17}|-"),
-)
-_PATH: Final = r'(?:/(?![./])[^ ?"\\%;#/]*)+'
-"""Segments that normalising leaves alone: none is empty in the middle, none begins with a dot, nothing is encoded."""
+_ADDRESS: Final = re.compile(r"[0-9.]+|[0-9a-fA-F.]*:[0-9a-fA-F:.]*")
+_ODD_PATH: Final = re.compile(r"[%;#]|/[./]")
+"""What normalising a path may change."""
 
-_QUERY: Final = r'[^ "\\#]+'
-_QUOTED: Final = r'[^"\\]*'
-_NUMBERS: Final = (ecs.HTTP_RESPONSE_STATUS_CODE, ecs.HTTP_RESPONSE_BODY_BYTES)
-_OPTIONAL: Final = (ecs.USER_NAME, ecs.HTTP_RESPONSE_BODY_BYTES, ecs.HTTP_REQUEST_REFERRER, ecs.USER_AGENT_ORIGINAL)
+_METHODS: Final = frozenset({"GET", "POST", "PUT", "HEAD", "DELETE", "OPTIONS", "PATCH"})
+_VERSIONS: Final = {f"HTTP/{version}": version for version in ("1.0", "1.1", "2.0", "3.0")}
+_STATUSES: Final = {f" {status} ": status for status in range(100, 1000)}
+_REMEMBERED: Final = 4096
+_COUNT: Final = re.compile(r"0|[1-9][0-9]{0,17}", re.ASCII)
+_TIME: Final = re.compile(r"\[([0-9]{2}/[A-Z][a-z]{2}/[0-9]{4}:[0-9]{2}:[0-9]{2}:[0-9]{2} [+-][0-9]{4})\] ")
 
+_OF_REQUEST: Final = (ecs.HTTP_REQUEST_METHOD, ecs.URL_ORIGINAL, ecs.URL_QUERY, ecs.HTTP_VERSION)
+_OF_TAIL: Final = (ecs.HTTP_REQUEST_REFERRER, ecs.USER_AGENT_ORIGINAL)
+
+Add = Callable[[dict[str, Any], str, list[str], str], bool]
+"""Adds fields from the address, the words of the request, and what follows it; false where they are not ordinary."""
+
+Moment = tuple[Micros | None, int]
 ReadTime = Callable[[bytes], tuple[Micros, int] | None]
 
 
@@ -67,79 +60,118 @@ def reader(used: frozenset[str], *, has_host: bool, read_time: ReadTime, general
     # Without a host in front and with a path for a target, a line names no domain.
     if not used <= (READABLE if has_host else READABLE | {ecs.URL_DOMAIN}):
         return general
-    wanted = READABLE & used
-    address = wanted & {ecs.SOURCE_ADDRESS, ecs.SOURCE_IP}
-    captured = (wanted - address) | ({ecs.SOURCE_ADDRESS} if address else set()) | {"time"}
-    pattern = re.compile((r"[^ ]+ " if has_host else "") + _pattern(captured), re.ASCII | re.DOTALL)
-    names = tuple(sorted(pattern.groupindex, key=lambda name: pattern.groupindex[name]))
-    keys = tuple(_name_of(name) for name in names)
-    time_at = keys.index("time")
-    return _closure(pattern, keys, time_at, address, read_time, general)
-
-
-def _closure(
-    pattern: re.Pattern[str],
-    keys: tuple[str, ...],
-    time_at: int,
-    address: frozenset[str],
-    read_time: ReadTime,
-    general: Parser,
-) -> Parser:
-    match = pattern.fullmatch
-    numbers = tuple(name for name in _NUMBERS if name in keys)
-    optional = tuple(name for name in _OPTIONAL if name in keys)
-    has_query = ecs.URL_QUERY in keys
-    only_ip = ecs.SOURCE_ADDRESS not in address
+    ordinary = _ordinary(used, 7 if has_host else 6, read_time)
 
     def parse(raw: bytes, reference: Micros) -> Parsed | None:
         if b"\\" in raw or not raw.isascii():
             return general(raw, reference)
-        found = match(raw.decode("ascii"))
-        if found is None:
-            return general(raw, reference)
-        values = found.groups()
-        fields: dict[str, Any] = dict(zip(keys, values, strict=True))
-        del fields["time"]
-        for name in optional:
-            if fields[name] is None or fields[name] == "-":
-                del fields[name]
-        for number in numbers:
-            if number in fields:
-                fields[number] = int(fields[number])
-        if has_query and fields[ecs.URL_QUERY] is None:
-            del fields[ecs.URL_QUERY]
-        if address:
-            if ecs.SOURCE_IP in address:
-                fields[ecs.SOURCE_IP] = fields[ecs.SOURCE_ADDRESS]
-            if only_ip:
-                del fields[ecs.SOURCE_ADDRESS]
-        moment = read_time(values[time_at].encode())
-        return (fields, None, 0) if moment is None else (fields, *moment)
+        return ordinary(raw.decode("ascii")) or general(raw, reference)
 
     return parse
 
 
-def _pattern(captured: frozenset[str] | set[str]) -> str:
-    """The whole line; only what is captured is a group, named after its field."""
-    parts = []
-    for name, pattern in _LINE:
-        if name is None:
-            parts.append(str(pattern))
-        elif name == ecs.URL_ORIGINAL:
-            target = f"{_group(ecs.URL_PATH, _PATH, captured)}(?:\\?{_group(ecs.URL_QUERY, _QUERY, captured)})?"
-            parts.append(_group(name, target, captured))
-        else:
-            parts.append(_group(name, str(pattern), captured))
-    if captured.isdisjoint((ecs.HTTP_REQUEST_REFERRER, ecs.USER_AGENT_ORIGINAL)):
-        return "".join(parts) + "(?: .*)?"
-    referrer = _group(ecs.HTTP_REQUEST_REFERRER, _QUOTED, captured)
-    agent = _group(ecs.USER_AGENT_ORIGINAL, _QUOTED, captured)
-    return "".join(parts) + f'(?: "{referrer}" "{agent}")?'
+def _ordinary(used: frozenset[str], names: int, read_time: ReadTime) -> Callable[[str], Parsed | None]:
+    """Reads a line that is as nearly all are; None for any other. `names`: pieces in front of the request."""
+    wants_user, wants_path, wants_status = (
+        name in used for name in (ecs.USER_NAME, ecs.URL_PATH, ecs.HTTP_RESPONSE_STATUS_CODE)
+    )
+    adders = [each for each in (_address_adder(used), _request_adder(used), _tail_adder(used)) if each is not None]
+    moments: dict[str, Moment] = {}
+
+    def parse(line: str) -> Parsed | None:
+        pieces = line.split('"', 2)
+        if len(pieces) != 3:
+            return None
+        head, request, tail = pieces
+        front = head.split(" ")
+        words = request.split(" ")
+        moment = moments.get(head[-29:]) or _moment(head, moments, read_time)
+        if len(front) != names or len(words) != 3 or moment is None or "" in front[:-3]:
+            return None
+        path = words[1].partition("?")[0]
+        if words[0] not in _METHODS or words[2] not in _VERSIONS or path[:1] != "/" or _ODD_PATH.search(path):
+            return None
+        status = _STATUSES.get(tail[:5])
+        if status is None:
+            return None
+        fields: dict[str, Any] = {}
+        if wants_user and front[-4] != "-":
+            fields[ecs.USER_NAME] = front[-4]
+        if wants_path:
+            fields[ecs.URL_PATH] = path
+        if wants_status:
+            fields[ecs.HTTP_RESPONSE_STATUS_CODE] = status
+        for add in adders:
+            if not add(fields, front[-6], words, tail):
+                return None
+        return fields, *moment
+
+    return parse
 
 
-def _group(name: str, pattern: str, captured: frozenset[str] | set[str]) -> str:
-    return f"(?P<{name.replace('.', '__')}>{pattern})" if name in captured else f"(?:{pattern})"
+def _moment(head: str, moments: dict[str, Moment], read_time: ReadTime) -> Moment | None:
+    """The time at the end of a head, `[04/Mar/2026:02:11:09 +0000] `; None where it is not written so."""
+    written = _TIME.fullmatch(head[-29:])
+    if written is None:
+        return None
+    if len(moments) >= _REMEMBERED:
+        moments.clear()
+    moment = moments[head[-29:]] = read_time(written[1].encode()) or (None, 0)
+    return moment
 
 
-def _name_of(group: str) -> str:
-    return group.replace("__", ".")
+def _address_adder(used: frozenset[str]) -> Add | None:
+    names = tuple(name for name in (ecs.SOURCE_ADDRESS, ecs.SOURCE_IP) if name in used)
+
+    def add(fields: dict[str, Any], address: str, _words: list[str], _tail: str) -> bool:
+        if _ADDRESS.fullmatch(address) is None:
+            return False
+        for name in names:
+            fields[name] = address
+        return True
+
+    return add if names else None
+
+
+def _request_adder(used: frozenset[str]) -> Add | None:
+    if used.isdisjoint(_OF_REQUEST):
+        return None
+    wants_method, wants_target, wants_query, wants_version = (name in used for name in _OF_REQUEST)
+
+    def add(fields: dict[str, Any], _address: str, words: list[str], _tail: str) -> bool:
+        method, target, version = words
+        _, mark, query = target.partition("?")
+        if wants_query and mark:
+            if "#" in query:
+                return False
+            fields[ecs.URL_QUERY] = query
+        if wants_method:
+            fields[ecs.HTTP_REQUEST_METHOD] = method
+        if wants_target:
+            fields[ecs.URL_ORIGINAL] = target
+        if wants_version:
+            fields[ecs.HTTP_VERSION] = _VERSIONS[version]
+        return True
+
+    return add
+
+
+def _tail_adder(used: frozenset[str]) -> Add | None:
+    wants_bytes = ecs.HTTP_RESPONSE_BODY_BYTES in used
+    names = tuple((name, 1 + 2 * place) for place, name in enumerate(_OF_TAIL) if name in used)
+
+    def add(fields: dict[str, Any], _address: str, _words: list[str], tail: str) -> bool:
+        if wants_bytes:
+            count = tail[5:].partition(" ")[0]
+            if _COUNT.fullmatch(count):
+                fields[ecs.HTTP_RESPONSE_BODY_BYTES] = int(count)
+            elif count != "-":
+                return False
+        quoted = tail.split('"', 4) if names else ()
+        if len(quoted) == 5:
+            for name, place in names:
+                if quoted[place] != "-":
+                    fields[name] = quoted[place]
+        return True
+
+    return add if wants_bytes or names else None

@@ -13,7 +13,7 @@ A record holds no newline.
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Any, Final, Protocol
 from zoneinfo import ZoneInfo
@@ -80,6 +80,12 @@ class Format(Protocol):
 
     @property
     def opaque(self) -> tuple[bytes, ...]: ...
+
+    def signs_for(self, patterns: Sequence[bytes]) -> tuple[tuple[bytes, ...], tuple[bytes, ...]]:
+        """The signs that matter where only these witnesses are searched for; they may be wider than `signs`.
+
+        The second part are those that cannot be found in ASCII without a backslash.
+        """
 
     def decode(self, records: bytes) -> bytes:
         """Whole records, one a line, as they would be with nothing escaped. Same number of lines, same order.

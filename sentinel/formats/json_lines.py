@@ -11,7 +11,8 @@ ways; where the text of a number cannot be told from how it is written, the witn
 from __future__ import annotations
 
 import json
-from collections.abc import Callable, Mapping
+import re
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from itertools import product
 from typing import Any, Final
@@ -37,6 +38,8 @@ from sentinel.formats.times import Moment, iso_reader, read_count
 TIME_FIELDS: Final = ("@timestamp", "timestamp", "time", "ts")
 
 _HIDDEN = rb"00(?:2[013-9a-fA-F]|[346][0-9a-fA-F]|5[0-9abd-fABD-F]|7[0-9a-eA-E])"
+_HIDEABLE: Final = PRINTABLE - frozenset(b'"\\')
+_HEX: Final = re.compile(rb"\\x([0-9a-f]{2})")
 _MEANT: Final = {
     spelling.encode(): fold(chr(code).encode())
     for code in (*(PRINTABLE - frozenset(b'"\\')), 0x212A, 0x0130, 0x017F)
@@ -76,6 +79,16 @@ class JsonLines:
         default=(rb"\\/", rb"\\u" + _HIDDEN, rb"\\u(?:212a|0130|017f)", *FOLD_SIGNS), init=False
     )
     opaque: tuple[bytes, ...] = field(default=(), init=False)
+
+    def signs_for(self, patterns: Sequence[bytes]) -> tuple[tuple[bytes, ...], tuple[bytes, ...]]:
+        r"""An escape matters where a witness has the character it hides. What stands in a gap (`[^\n]*`) or not at
+        all in any witness is found in the raw record as well as in the decoded one.
+        """
+        wanted = _characters(patterns)
+        codes = sorted(b"%02x" % code for code in _HIDEABLE & wanted)
+        escapes = (rb"\\u00(?:%b)" % b"|".join(codes),) if codes else ()
+        slash = (rb"\\/",) if ord("/") in wanted else ()
+        return (), (*slash, *escapes, *self.signs[2:])
 
     def decode(self, records: bytes) -> bytes:
         if not needs_fold(records):
@@ -136,6 +149,13 @@ def look_up(fields: Any, name: str) -> Any:
             if value is not None:
                 return value
     return None
+
+
+def _characters(patterns: Sequence[bytes]) -> frozenset[int]:
+    """Every character that a witness may have outside its gaps, in either case, and some more."""
+    text = b"".join(_HEX.sub(lambda match: bytes.fromhex(match[1].decode()), pattern) for pattern in patterns)
+    # Classes of digits are written as ranges.
+    return frozenset(text.lower() + text.upper() + b"0123456789")
 
 
 def _time_reader(options: FormatOptions) -> Callable[[dict[str, Any]], Moment | None]:

@@ -7,7 +7,7 @@ stands for a dot, so `user__name` is `user.name`. Values are text, as they stand
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, Final
 
@@ -69,6 +69,9 @@ class Regex:
     inert: frozenset[int] = field(default=PRINTABLE, init=False)
     signs: tuple[bytes, ...] = field(default=FOLD_SIGNS, init=False)
     opaque: tuple[bytes, ...] = field(default=(), init=False)
+
+    def signs_for(self, patterns: Sequence[bytes]) -> tuple[tuple[bytes, ...], tuple[bytes, ...]]:  # noqa: ARG002  (every sign may matter)
+        return (), self.signs
 
     def decode(self, records: bytes) -> bytes:
         return fold(records)

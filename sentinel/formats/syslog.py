@@ -7,7 +7,7 @@ header's fields are added where the text has none of that name, and the text's o
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Final, NamedTuple
 
@@ -98,6 +98,10 @@ class Syslog:
     @property
     def opaque(self) -> tuple[bytes, ...]:
         return self.inner.opaque if self.inner else ()
+
+    def signs_for(self, patterns: Sequence[bytes]) -> tuple[tuple[bytes, ...], tuple[bytes, ...]]:
+        plain, hidden = self.inner.signs_for(patterns) if self.inner else ((), ())
+        return plain, tuple(dict.fromkeys((*hidden, *FOLD_SIGNS)))
 
     def decode(self, records: bytes) -> bytes:
         if self.inner is None:
