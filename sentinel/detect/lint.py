@@ -5,6 +5,7 @@ Most of it is what pySigma, the JSON schemas and other tools let through and the
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping
 from typing import Any
 
@@ -20,6 +21,8 @@ SWALLOWED = ("rules", "type", "generate", "timespan", "group-by", "aliases", "co
 
 METADATA = ("title", "id", "status", "description", "date", "modified", "author", "level", "tags", "references")
 """Keys that belong to the document; inside `detection:` or `filter:` they would be selections."""
+
+AFFIXES = frozenset({"contains", "startswith", "endswith"})
 
 LEVELS = ("informational", "low", "medium", "high", "critical")
 
@@ -87,7 +90,7 @@ def _section(draft: Draft, name: str, section: Mapping[str, Any]) -> None:
         hint = "count with a correlation: docs/rules.md"
         draft.error((name, "timeframe"), "R010", "'timeframe' belongs to the old '| count()'", hint)
     condition = str(section.get("condition", ""))
-    if name == "filter" and "not" not in condition.split():
+    if name == "filter" and not re.search(r"\bnot\b", condition):
         hint = "the condition says which matches remain; an exception reads 'not selection'"
         draft.warn((name, "condition"), "R016", "this filter keeps only what it names", hint)
     if name == "filter" and "rules" not in section:
@@ -95,18 +98,23 @@ def _section(draft: Draft, name: str, section: Mapping[str, Any]) -> None:
         draft.error((name,), "R004", "the filter does not say which rules it is for", hint)
 
 
-def _wildcards(draft: Draft, path: tuple[str | int, ...], definition: Any) -> None:
-    """A value of nothing but wildcards matches everything that is there: as an exclusion it kills the rule."""
+def _wildcards(draft: Draft, path: tuple[str | int, ...], definition: Any, key: str = "") -> None:
+    """A value that matches everything that is there: as an exclusion it kills the rule. `key` is the field, with its
+    modifiers, that the value is for; there is none for a keyword.
+    """
     if isinstance(definition, Mapping):
-        for key, value in definition.items():
-            if "|re" not in str(key):
-                _wildcards(draft, (*path, key), value)
+        for name, value in definition.items():
+            if "|re" not in str(name):
+                _wildcards(draft, (*path, name), value, str(name))
     elif isinstance(definition, list):
         for place, value in enumerate(definition):
-            _wildcards(draft, (*path, place), value)
+            _wildcards(draft, (*path, place), value, key)
     elif isinstance(definition, str) and len(definition) > 1 and set(definition) == {"*"}:
         hint = r"write \* for a star; 'field|exists: true' for a field that is there"
         draft.error(path, "R018", f"'{definition}' is {len(definition)} wildcards and matches everything", hint)
+    elif definition == "" and (not key.partition("|")[0] or AFFIXES.intersection(key.split("|"))):
+        hint = "'field|exists: true' for a field that is there"
+        draft.error(path, "R018", "an empty text is a part of every text", hint)
 
 
 def _correlation(draft: Draft, value: Mapping[str, Any]) -> None:

@@ -15,8 +15,7 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
-from sigma.types import SigmaString
-
+from sentinel.detect import placeholders
 from sentinel.detect.regex import RegexError, compiled
 from sentinel.detect.values import (
     ANY,
@@ -34,6 +33,7 @@ from sentinel.detect.values import (
     ValueRefused,
     Wanted,
     Words,
+    parts,
     to_number,
 )
 
@@ -52,6 +52,10 @@ NO_LISTS = Setting({})
 
 def wanted(value: Any, modifiers: Sequence[str], setting: Setting = NO_LISTS) -> Alternatives:
     """The alternatives that one value of a rule stands for. Raises ValueRefused."""
+    if "base64offset" in modifiers and not {"contains", "startswith", "endswith"}.intersection(modifiers):
+        raise ValueRefused(
+            "R053", "'base64offset' makes parts of a text, which no field is equal to", "add '|contains'"
+        )
     first = _first(value, modifiers)
     current: Alternatives = (first,)
     for place, name in enumerate(modifiers):
@@ -68,6 +72,8 @@ def _first(value: Any, modifiers: Sequence[str]) -> Wanted:
             raise ValueRefused("R021", f"null cannot take the modifier '{modifiers[0]}'", "null stands alone")
         return Null()
     if "exists" in modifiers:
+        if "neq" in modifiers:
+            raise ValueRefused("R026", "the modifier 'neq' does not fit here", f"exists: {str(value is False).lower()}")
         if not isinstance(value, bool):
             raise ValueRefused("R022", "'exists' wants true or false", "without quotes: true or false")
         return Exists(value)
@@ -82,16 +88,26 @@ def _first(value: Any, modifiers: Sequence[str]) -> Wanted:
     return Words(parts(value))
 
 
-def parts(text: str) -> tuple[Part, ...]:
-    r"""The text split at its wildcards: `*` any length, `?` one character, `\` escapes them and itself."""
-    return tuple(part for part in SigmaString(text).s if isinstance(part, Part)) or ("",)
-
-
 def _number_text(value: float) -> str:
     return str(value) if isinstance(value, int) else repr(value).removesuffix(".0")
 
 
+_RANGES: Mapping[Unit, tuple[int, int]] = {
+    "minute": (0, 59),
+    "hour": (0, 23),
+    "day": (1, 31),
+    "week": (1, 53),
+    "month": (1, 12),
+    "year": (1, 9999),
+}
+"""What the parts of a time can be. (The specification says 52 weeks; ISO 8601, by which weeks are counted, has 53.)"""
+
+
 def _finished(value: Wanted) -> Wanted:
+    if isinstance(value, TimePart) and value.operator == "eq":
+        low, high = _RANGES[value.unit]
+        if not isinstance(value.number, int) or not low <= value.number <= high:
+            raise ValueRefused("R052", f"no {value.unit} is {value.number}", f"a whole number from {low} to {high}")
     if isinstance(value, Pattern):
         try:
             return replace(value, regex=compiled(value.text, value.flags))
@@ -216,7 +232,7 @@ def _base64offset(value: Wanted, _setting: Setting, _earlier: tuple[str, ...]) -
     """
     data = _bytes_of("base64offset", value)
     if len(data) < 2:  # of a single byte nothing is left that its neighbours have no part in
-        raise ValueRefused("R047", "'base64offset' needs at least two bytes of text", "a longer text")
+        raise ValueRefused("R050", "'base64offset' needs at least two bytes of text", "a longer text")
     found = []
     for offset, skip in ((0, 0), (1, 2), (2, 3)):
         cut = {0: None, 1: -3, 2: -2}[(len(data) + offset) % 3]
@@ -283,58 +299,12 @@ def _fieldref(value: Wanted, _setting: Setting, _earlier: tuple[str, ...]) -> Se
     return (FieldReference(value.plain, start=True, end=True, cased=value.cased),)
 
 
-_PLACEHOLDER = re.compile(r"(?<!\\)%([^%\\]+)%")
-_MOST_EXPANDED = 100_000
-
-
 def _expand(value: Wanted, setting: Setting, _earlier: tuple[str, ...]) -> Sequence[Wanted]:
-    """Each placeholder is any of its values; these may have wildcards (Sigma specification, placeholders), but in a
-    regular expression they are plain text.
-    """
     if isinstance(value, Pattern):
-        filled = _filled(value.text, setting, lambda text: (re.escape(text),))
-        return [replace(value, text="".join(str(part) for part in each)) for each in filled]
+        return [replace(value, text=text) for text in placeholders.in_pattern(value.text, setting.lists)]
     if not isinstance(value, Words) or value.encoded is not None:
         raise _wrong("expand", value)
-    choices: list[tuple[Part, ...]] = [()]
-    for part in value.parts:
-        texts: list[tuple[Part, ...]] = _filled(part, setting, parts) if isinstance(part, str) else [(part,)]
-        choices = _combined(choices, texts)
-    return [replace(value, parts=_joined(chosen)) for chosen in choices]
-
-
-def _filled(text: str, setting: Setting, read: Callable[[str], tuple[Part, ...]]) -> list[tuple[Part, ...]]:
-    choices: list[tuple[Part, ...]] = [()]
-    last = 0
-    for found in _PLACEHOLDER.finditer(text):
-        name = found[1]
-        if not setting.lists.get(name):
-            hint = f"give them in sentinel.lists.{name}, or remove the rule"
-            raise ValueRefused("R032", f"the placeholder '%{name}%' has no values", hint)
-        before = text[last : found.start()].replace(r"\%", "%")
-        choices = _combined(choices, [(before, *read(each)) for each in setting.lists[name]])
-        last = found.end()
-    return [(*chosen, text[last:].replace(r"\%", "%")) for chosen in choices]
-
-
-def _combined(left: list[tuple[Part, ...]], right: list[tuple[Part, ...]]) -> list[tuple[Part, ...]]:
-    if len(left) * len(right) > _MOST_EXPANDED:
-        raise ValueRefused("R048", f"the value stands for more than {_MOST_EXPANDED} texts", "one placeholder a value")
-    return [(*before, *after) for before in left for after in right]
-
-
-def _joined(pieces: tuple[Part, ...]) -> tuple[Part, ...]:
-    """The same with neighbouring texts made one."""
-    found: list[Part] = [""]
-    for piece in pieces:
-        last = found[-1]
-        if isinstance(piece, str) and isinstance(last, str):
-            found[-1] = last + piece
-        else:
-            found.append(piece)
-    if len(found) > 1 and found[-1] == "":
-        found.pop()
-    return tuple(found[1:] if len(found) > 1 and found[0] == "" else found)
+    return [replace(value, parts=each) for each in placeholders.in_words(value.parts, setting.lists)]
 
 
 def _keep(value: Wanted, _setting: Setting, _earlier: tuple[str, ...]) -> Sequence[Wanted]:

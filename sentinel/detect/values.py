@@ -7,7 +7,7 @@ import math
 from dataclasses import dataclass
 from typing import Literal
 
-from sigma.types import SpecialChars
+from sigma.types import SigmaString, SpecialChars
 
 from sentinel.detect.regex import Regex
 
@@ -16,6 +16,11 @@ from sentinel.detect.regex import Regex
 ANY = SpecialChars.WILDCARD_MULTI
 ONE = SpecialChars.WILDCARD_SINGLE
 Part = str | SpecialChars
+
+
+def parts(text: str) -> tuple[Part, ...]:
+    r"""The text split at its wildcards: `*` any length, `?` one character, `\` escapes them and itself."""
+    return tuple(part for part in SigmaString(text).s if isinstance(part, Part)) or ("",)
 
 
 @dataclass(frozen=True, slots=True)
