@@ -192,7 +192,7 @@ def _timespan(draft: Draft, value: Any) -> Micros:
 
 def _fingerprint(about: About, rules: Iterable[Detection | Correlation]) -> str:
     """A digest of all that decides what stands in the windows of a correlation. When it changes they start empty."""
-    parts: list[Any] = [about.source["correlation"], about.additions.lists, about.additions.timezone]
+    parts: list[Any] = [about.key, about.source["correlation"], about.additions.lists, about.additions.timezone]
     for rule in rules:
         if isinstance(rule, Correlation):
             parts.append(rule.fingerprint)
