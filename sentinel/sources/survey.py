@@ -135,9 +135,8 @@ class Survey:
         every = {each.key: each for each in files}
         for number, match in sorted(reunite(self._missing, every.values(), follow=self._known.follow).items()):
             place = self._missing.pop(number)
-            if match.found.key != place.inode.key and self._last_seen.get(place.path, NOWHERE)[0] == place.inode.key:
-                # It lies elsewhere now, and its inode may be another file's, under the same name.
-                self._last_seen[place.path] = (NOWHERE[0], place.modified)
+            if match.found.key != place.inode.key:
+                self._forget_name(place)
             try:
                 self._known.resume(number, place, match, now)
             except OSError as error:
@@ -164,8 +163,12 @@ class Survey:
         place = self._missing.pop(number)
         stream = Stream(number, place, log_of(place.path), now)
         stream.is_stored = True
+        self._forget_name(place)
         if not place.done:
             self._known.report(stream, "generation_lost", place.offset, None)
-            # Its inode may be another file's by now, under the same name.
-            self._last_seen[place.path] = (NOWHERE[0], place.modified)
         self._known.depart(stream)
+
+    def _forget_name(self, place: Place) -> None:
+        """Its inode may be another file's by now, under the same name: that name has changed hands."""
+        if self._last_seen.get(place.path, NOWHERE)[0] == place.inode.key:
+            self._last_seen[place.path] = (NOWHERE[0], place.modified)

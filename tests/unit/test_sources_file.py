@@ -333,6 +333,18 @@ def test_a_copy_ended_before_the_last_lines_were_read_holds_nothing_new(log: Pat
     assert reader.restart().take(6) == b""
 
 
+def test_a_new_file_that_ends_like_a_part_of_the_old_one_is_not_taken_for_its_copy(log: Path) -> None:
+    log.write_bytes(b"1" + b"x" * 2000 + b"\n")
+    reader = a_reader(log)
+    reader.take()
+    append(log, b"y" * 2000 + b"\n")
+    reader.take()
+    os.truncate(log, 0)
+    log.unlink()
+    log.write_bytes(b"2" + b"x" * 2000 + b"\n")
+    assert reader.take(0.2) + reader.take() == b"2" + b"x" * 2000 + b"\n"
+
+
 def test_two_logs_with_the_same_first_line_are_both_read(log: Path) -> None:
     header = b"date,user,path\n"
     reader = a_reader(log, "*.log")
