@@ -125,9 +125,13 @@ class Pipeline:
         if self._is_failed:
             self.commit(now)
         block = self.blocks.read(now)
+        while block is not None and not block.data:  # a position to remember, and no record yet
+            self._touch(now)
+            self._batch.read(block.position)
+            block = self.blocks.read(now)
         if block is not None:
             self._touch(now)
-            for finding in self.engine.judge(block, now) if block.data else ():
+            for finding in self.engine.judge(block, now):
                 self._decide(finding, block, now)
             self._batch.read(block.position)
             self._bytes += len(block.data)

@@ -7,15 +7,18 @@ specification, or accept without a word, is caught here first. A rule with an er
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
+from datetime import UTC, date, datetime, time
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
+from sentinel.clock import DAY, from_datetime
 from sentinel.detect import correlations
 from sentinel.detect.additions import Additions
 from sentinel.detect.conditions import read as read_condition
 from sentinel.detect.draft import Draft
 from sentinel.detect.lint import lint
-from sentinel.detect.match import Node, Selection
+from sentinel.detect.match import AnyOf, Item, Node, Selection
 from sentinel.detect.modifiers import Setting
+from sentinel.detect.predicates import TIME_FIELD
 from sentinel.detect.rules import About, Detection, Filter, RuleSet
 from sentinel.detect.selections import Reader
 from sentinel.detect.values import ValueRefused
@@ -155,6 +158,7 @@ def _detection(draft: Draft, about: About) -> Detection | None:
 def _filter(draft: Draft, about: About) -> Filter | None:
     selections = _selections(draft, about, "filter")
     node = _condition(draft, "filter", selections)
+    over = _end_of(draft, about.additions.expires)
     if node is None or not draft.is_sound:
         return None
     rules = draft.value["filter"].get("rules")
@@ -163,9 +167,22 @@ def _filter(draft: Draft, about: About) -> Filter | None:
         about=about,
         logsource=logsource_of(draft),
         selections=selections,
-        condition=node,
+        condition=node if over is None else AnyOf((over, node)),
         rules=tuple(str(each) for each in listed),
     )
+
+
+def _end_of(draft: Draft, expires: str | None) -> Item | None:
+    """What holds for events after the day on which an exception ends (UTC): from then on every match stands."""
+    if expires is None:
+        return None
+    try:
+        end = from_datetime(datetime.combine(date.fromisoformat(expires), time.min, UTC)) + DAY
+    except ValueError:
+        hint = "a day such as 2026-12-31; the exception still holds on it"
+        draft.error(("sentinel", "expires"), "R049", f"'{expires}' is no day", hint)
+        return None
+    return Item("expires", TIME_FIELD, (expires,), lambda event: event.time >= end, None, ())
 
 
 def _filtered(detections: list[Detection], filters: list[tuple[Draft, Filter]]) -> tuple[Detection, ...]:

@@ -245,3 +245,26 @@ def test_live_a_window_closes_with_the_wall_clock_when_the_log_is_silent() -> No
     (finding,) = engine.tick(BEGIN + 9 * MINUTE)
     assert finding.group == (("user", "kim"),)
     assert engine.tick(BEGIN + 10 * MINUTE) == []
+
+
+EXCEPTION = """
+title: Any read
+name: any_read
+logsource: {category: application}
+detection: {selection: {action: read}, condition: selection}
+level: high
+---
+title: The migration reads everything
+logsource: {category: application}
+filter: {rules: [any_read], selection: {user: migration}, condition: not selection}
+sentinel: {expires: "2026-01-01"}
+"""
+
+
+def test_an_exception_ends_with_its_last_day() -> None:
+    on_the_day, next_day = (86_399, act("read", "migration")), (86_400, act("read", "migration"))
+    assert fired(rules(EXCEPTION), [on_the_day, next_day], "any_read") == [(86_400, 1)]
+
+
+def test_the_end_of_an_exception_is_a_day() -> None:
+    assert problems(EXCEPTION.replace("2026-01-01", "tomorrow")) == ["30 R049 'tomorrow' is no day"]
