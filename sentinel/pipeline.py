@@ -174,6 +174,7 @@ class Pipeline:
         self._since, self._bytes, self._is_urgent = None, 0, False
 
     def _add_windows(self) -> None:
+        self.engine.sweep()
         delta = state.delta(self.engine)
         if delta is None:
             return

@@ -139,6 +139,7 @@ class Tally:
         self.measure = measure_of(rule)
         self.summaries: dict[int, Summary] = {}
         self._due: list[tuple[Micros, int]] = []
+        self._unswept: list[int] = []
         self.groups: dict[int, Group] = {}
         self.evicted = 0
         self.missing: dict[str, int] = {}
@@ -273,6 +274,18 @@ class Tally:
                 episode.told = reached[-1]
                 found.append(episode)
         return found
+
+    def sweep(self, floor: Micros, most: int = 1000) -> None:
+        """Look at some more of the groups and forget those that no event in time can reach any more."""
+        if not self._unswept:
+            self._unswept = list(self.groups)
+        over = floor - self.late - max(self._span, self._quiet)
+        for key in self._unswept[-most:]:
+            group = self.groups.get(key)
+            if group is not None and not group.waiting and _last(group) <= over:
+                del self.groups[key]
+                self.summaries.pop(key, None)
+        del self._unswept[-most:]
 
     def _evict(self) -> None:
         """Drop the least suspicious tenth: those furthest from the threshold, the longest silent first."""

@@ -357,6 +357,11 @@ class Engine:
                     episode.subjects = set()
                     episode.has_news = False
 
+    def sweep(self) -> None:
+        """Forget some of the groups that have long been silent. Changes no finding; to be called now and then."""
+        for tally in self.tallies:
+            tally.sweep(self.floor)
+
     def updates(self) -> list[Finding]:
         """How the episodes that went on since this was last asked stand now."""
         found = [

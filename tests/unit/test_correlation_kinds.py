@@ -268,3 +268,17 @@ def test_an_exception_ends_with_its_last_day() -> None:
 
 def test_the_end_of_an_exception_is_a_day() -> None:
     assert problems(EXCEPTION.replace("2026-01-01", "tomorrow")) == ["30 R049 'tomorrow' is no day"]
+
+
+def test_a_group_that_no_event_can_reach_any_more_is_forgotten_and_changes_no_finding() -> None:
+    found = correlation("{type: event_count, rules: [read], group-by: [user], timespan: 5m, condition: {gte: 2}}")
+    engine = an_engine(found)
+    engine.judge(a_block([(0, act("read", "ada")), (1, act("read", "kim"))]), None)
+    engine.judge(a_block([(300, act("read", "kim"))]), None)
+    engine.sweep()
+    assert len(engine.tallies[0].groups) == 2
+    findings = engine.judge(a_block([(362, act("read", "ben"))]), None)
+    engine.sweep()
+    engine.sweep()
+    assert len(engine.tallies[0].groups) == 2
+    assert [each.rule for each in findings] == []
