@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from functools import partial
 from typing import Any
 
-from sentinel.detect.fields import Getter, getter, members, single, text
+from sentinel.detect.fields import getter, members, single, text
 from sentinel.detect.match import AllOf, Item, Node, items, test
 from sentinel.detect.predicates import Test
 from sentinel.detect.regex import compiled
@@ -46,7 +46,7 @@ class Entry:
     node: Node
     derived: tuple[str, ...]
     match: Capture
-    sources: tuple[tuple[str, Getter], ...]
+    sources: tuple[tuple[str, str], ...]
 
     @property
     def logsource(self) -> LogSource:
@@ -78,7 +78,7 @@ def _entry(system: System, entry: AccessEntry, node: Node) -> Entry:
     capturing = [item for item in items(node) if _pattern(item) is not None]
     derived = tuple(name for item in capturing for name in _groups_of(item) if name not in SETTABLE)
     sources = tuple(
-        (name, getter(field))
+        (name, field)
         for name, field in (("subject", entry.subject), ("records", entry.records), ("bytes", entry.bytes))
         if field is not None
     )
@@ -243,37 +243,53 @@ class _Overlay(dict[str, Any]):
         super().__setitem__(name, value)
 
 
+class _Names(dict[str, str]):
+    """The canonical name of each actor, found out once."""
+
+    def __init__(self, name_of: Callable[[str], str]) -> None:
+        super().__init__()
+        self._name_of = name_of
+
+    def __missing__(self, actor: str) -> str:
+        if len(self) >= MOST_NAMES:
+            self.clear()
+        known = self[actor] = self._name_of(actor)
+        return known
+
+
 def _applier(entry: Entry, identity: Callable[[str], str]) -> Apply:
     system, action, data = entry.system.name, entry.entry.action, list(entry.entry.data)
-    actor_of, normalise = _actor(entry.entry)
-    canonical: dict[str, str] = {}
-    sources = tuple(("access." + name, get) for name, get in entry.sources)
+    actor_field, normalise = _actor(entry.entry)
+    actor_of = getter(actor_field or ACTOR)
+    canonical = _Names(lambda actor: identity(normalise(actor)))
+    sources = tuple(("access." + name, field, getter(field)) for name, field in entry.sources)
+    numeric = _numeric(entry)
     trust = entry.entry.actor.trust if entry.entry.actor is not None else "claimed"
-
-    def name_of(actor: str) -> str:
-        if len(canonical) >= MOST_NAMES:
-            canonical.clear()
-        known = canonical[actor] = identity(normalise(actor))
-        return known
 
     def apply(fields: dict[str, Any], groups: Groups) -> None:
         fields[SYSTEM] = system
         fields[ACTION] = action
         fields[DATA] = data
-        for name, get in sources:
-            value = single(get(fields))
+        for name, field, get in sources:
+            value = fields.get(field)
+            if type(value) is not str:
+                value = single(get(fields))
             if value:
                 fields[name] = value
+        actor = None
         for name, group in groups.items():
-            if name != "actor":
+            if name == "actor":
+                actor = group
+            else:
                 fields[_SET.get(name, name)] = group
-        actor = groups.get("actor") if groups else None
-        if not actor and actor_of is not None:
-            actor = single(actor_of(fields))
+        if not actor and actor_field is not None:
+            actor = fields.get(actor_field)
+            if type(actor) is not str:
+                actor = single(actor_of(fields))
         if actor:
-            fields[ACTOR] = canonical.get(actor) or name_of(actor)
+            fields[ACTOR] = canonical[actor]
             fields[TRUST] = trust
-        for name in (RECORDS, BYTES):
+        for name in numeric:
             if name in fields:
                 fields[name] = to_number(str(fields[name]))
 
@@ -283,11 +299,18 @@ def _applier(entry: Entry, identity: Callable[[str], str]) -> Apply:
 _SET = {"subject": SUBJECT, "records": RECORDS, "bytes": BYTES}
 
 
-def _actor(entry: AccessEntry) -> tuple[Getter | None, Callable[[str], str]]:
+def _numeric(entry: Entry) -> tuple[str, ...]:
+    """Which of the access fields that are numbers the entry can set."""
+    groups = (name for item in items(entry.node) if _pattern(item) is not None for name in _groups_of(item))
+    names = {*(name for name, _ in entry.sources), *groups}
+    return tuple(field for name, field in (("records", RECORDS), ("bytes", BYTES)) if name in names)
+
+
+def _actor(entry: AccessEntry) -> tuple[str | None, Callable[[str], str]]:
     if entry.actor is None:
         return None, str
     steps = entry.actor.normalise
-    return getter(entry.actor.field), partial(normalised, steps=steps) if steps else str
+    return entry.actor.field, partial(normalised, steps=steps) if steps else str
 
 
 def _join(fields: dict[str, Any], values: Mapping[str, Any]) -> None:

@@ -32,6 +32,7 @@ _MONTHS = {
     name: number
     for number, name in enumerate("jan feb mar apr may jun jul aug sep oct nov dec".split(), start=1)  # noqa: SIM905  (a list of quoted months is harder to read)
 }
+_SCALE: Final = (SECOND, 100_000, 10_000, 1_000, 100, 10, 1)
 _SECONDS: Final = {b":%02d" % second: second * SECOND for second in range(60)}
 _OFFSET = re.compile(r"([+-])(\d\d):?(\d\d)?", re.ASCII)
 _ISO = re.compile(
@@ -50,13 +51,16 @@ def iso_reader(zone: ZoneInfo) -> Callable[[str], Moment | None]:
     Text without an offset is local time in `zone`; in the hour that a clock change repeats it is the first.
     """
     known: dict[str, Micros] = {}
+    in_utc: dict[str, Micros] = {}
 
     def read(text: str) -> Moment | None:
         # The form nearly every log writes: one look-up, and the fraction added.
-        if text[-1:] == "Z" and (second := known.get(text[:19] + "Z")) is not None:
-            fraction = text[20:-1]
-            if len(text) == 20 or (text[19] == "." and fraction.isdecimal() and fraction.isascii()):
-                return _add(second, fraction)
+        if text[-1:] == "Z" and (second := in_utc.get(text[:19])) is not None:
+            if len(text) == 20:
+                return second, 0
+            digits = len(text) - 21
+            if text[19] == "." and 0 < digits <= 6 and (fraction := text[20:-1]).isdecimal() and text.isascii():
+                return second + int(fraction) * _SCALE[digits], digits
         match = _ISO.fullmatch(text)
         if match is None:
             return None
@@ -68,6 +72,8 @@ def iso_reader(zone: ZoneInfo) -> Callable[[str], Moment | None]:
             if base is None:
                 return None
             _remember(known, key, base)
+        if offset == "Z":
+            _remember(in_utc, written, base)
         return _add(base, fraction)
 
     return read
