@@ -129,6 +129,7 @@ class Lane:
         self._scanner = Scanner(view.format, self._choices(detections))
         self._plans: dict[Key, _Plan] = {}
         self.shares: list[Share] = []
+        self._sampled = 0
         self._last_time: dict[int, Micros] = {}
         self._walked: tuple[Block | None, int, Micros] = (None, 0, 0)
 
@@ -169,13 +170,20 @@ class Lane:
         candidates = self._scanner.candidates(data, block.starts)
         counts.candidates += len(candidates)
         counts.bytes += len(data)
-        counts.lines += len(block.starts) if block.starts is not None else _count_lines(data)
+        lines = len(block.starts) if block.starts is not None else _count_lines(data)
+        counts.lines += lines
         found = self._judge(*self._events(block, candidates))
         self._note_last(block)
+        # The hits of this block have the old numbers until here.
+        if self._scanner.note(lines, len(candidates)) or len(data) > 8 * self._sampled < SAMPLE:
+            self._tune(data)
         return found
 
     def _tune(self, data: bytes) -> None:
-        self.shares = self._scanner.tune(data[: data.rfind(b"\n", 0, SAMPLE) + 1] or data)
+        """Choose witnesses by this block; a first one that was short is made up for by one that is longer."""
+        sample = data[: data.rfind(b"\n", 0, SAMPLE) + 1] or data
+        self._sampled = len(sample)
+        self.shares = self._scanner.tune(sample)
         self._plans.clear()
 
     def records(self, block: Block) -> Iterator[tuple[int, int]]:

@@ -36,6 +36,9 @@ ENGINE_COST = 0.01
 RISEN = 4
 """So many times the candidates that the sample promised, and the witnesses are chosen again."""
 
+LEAST = 1000
+"""So few records say nothing of a log."""
+
 _SHIFT = 24
 _MASK = (1 << _SHIFT) - 1
 
@@ -49,6 +52,15 @@ class Share:
     has_witness: bool
 
 
+@dataclass(slots=True)
+class _Recent:
+    """What the last blocks came to."""
+
+    blocks: int = 0
+    records: int = 0
+    candidates: int = 0
+
+
 class Scanner:
     """The records of one source that may match. Targets are numbered as the choices given."""
 
@@ -56,6 +68,8 @@ class Scanner:
         self._log = log
         self._choices = choices
         self._decode_whole = 0
+        self._promised = 1.0
+        self._recent = _Recent()
         self._compile([cheapest(each, guess) for each in choices])
 
     @property
@@ -79,6 +93,10 @@ class Scanner:
 
         best = [cheapest(each, cost) for each in self._choices]
         self._compile(best)
+        self._decode_whole = 0
+        self._recent = _Recent()
+        watched = {pattern for each in best if each is not None for pattern in each[1]}
+        self._promised = 1.0 if self._always else sum(counts[each] for each in watched) / max(1, records)
         return [
             Share(records, records, has_witness=False)
             if each is None
@@ -122,6 +140,20 @@ class Scanner:
             keys = {start: key for start, _, key in found}
             return [(start, end, keys.get(start, 0)) for start, end in records(data, starts) if end > start]
         return found
+
+    def note(self, scanned: int, candidates: int) -> bool:
+        """Count a block's records; say whether far more are candidates now than the sample promised.
+
+        Asked of the last BLOCKS blocks at least, so that witnesses are not chosen again more often than that.
+        """
+        recent = self._recent
+        recent.blocks += 1
+        recent.records += scanned
+        recent.candidates += candidates
+        if recent.blocks < BLOCKS or recent.records < LEAST:
+            return False
+        self._recent = _Recent()
+        return recent.candidates > recent.records * (RISEN * self._promised + ENGINE_COST)
 
     def _each(self, data: bytes, starts: Sequence[int] | None) -> list[Candidate]:
         """The block scanned, and the records in it that carry a sign scanned again as they look decoded."""
