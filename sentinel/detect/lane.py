@@ -188,10 +188,7 @@ class Lane:
 
     def records(self, block: Block) -> Iterator[tuple[int, int]]:
         """Start and end of every record of the block, without its newline; empty lines are no records."""
-        data = block.data
-        for start, end in records(data, block.starts):
-            if end > start:
-                yield start, end - 1 if data[end - 1] == 13 else end
+        return ((start, end) for start, end in records(block.data, block.starts) if end > start)
 
     def judge_alone(self, block: Block, start: int, end: int) -> Match | None:
         """The record tried on everything that is routed here, scanned for or not; None where judging it failed."""

@@ -6,6 +6,7 @@ Most of it is what pySigma, the JSON schemas and other tools let through and the
 from __future__ import annotations
 
 import re
+import warnings
 from collections.abc import Mapping
 from typing import Any
 
@@ -152,7 +153,10 @@ def _pysigma(draft: Draft) -> None:
     if draft.kind == "correlation":
         plain["correlation"] = _without_range(plain["correlation"])
     try:
-        errors = list(_READERS[draft.kind].from_dict(plain, collect_errors=True).errors)
+        with warnings.catch_warnings():
+            # It compiles patterns with `re`, which has doubts about what RE2 has none about.
+            warnings.simplefilter("ignore", FutureWarning)
+            errors = list(_READERS[draft.kind].from_dict(plain, collect_errors=True).errors)
     except SigmaError as refused:
         errors = [refused]
     except (TypeError, AttributeError, KeyError, ValueError) as broken:
