@@ -99,8 +99,8 @@ def _page(parts: list[str]) -> str:
     machine = f"{platform.machine()}, {os.cpu_count()} cores"
     head = f"""# Benchmarks
 
-Written by `make bench`. CPU seconds of whole processes, one core, median of three rounds run in turn; replay without the
-start of the program. Compare the ratios: the machine is shared and its speed drifts.
+Written by `make bench`. CPU seconds of whole processes, one core, median of three rounds run in turn; replay without
+the start of the program. Compare the ratios: the machine is shared and its speed drifts.
 
 Machine: {machine}, Python {platform.python_version()}, commit {commit.stdout.strip()}.
 
