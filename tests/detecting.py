@@ -52,12 +52,12 @@ def detection(name: str, selections: Mapping[str, Any], condition: str = "select
 def correlation(name: str, rules: Sequence[str], condition: Mapping[str, Any], **more: Any) -> dict[str, Any]:
     """A rule over many events; a condition with a field counts its values."""
     known: dict[str, Any] = {key: more.pop(key) for key in ("group-by", "timespan", "generate") if key in more}
-    section = {
-        "type": "value_count" if "field" in condition else "event_count",
+    section: dict[str, Any] = {
+        "type": more.pop("type", "value_count" if "field" in condition else "event_count"),
         "rules": list(rules),
         "group-by": ["who"],
         "timespan": "10s",
-        "condition": dict(condition),
+        **({"condition": dict(condition)} if condition else {}),
         **known,
     }
     return {"title": name, "name": name, "level": "high", "correlation": section, **more}
