@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from sentinel import files
-from sentinel.detect import access, load
+from sentinel.detect import access, lists, load
 from sentinel.detect.engine import Engine
 from sentinel.detect.lane import WATCH, Purpose, SourceView
 from sentinel.detect.rules import RuleSet
@@ -39,7 +39,7 @@ def read(rule_files: Iterable[Path], inventory: Inventory | None) -> tuple[Ruleb
         found, more = files.documents(path)
         documents += found
         problems += more
-    rules, more = load.load(documents)
+    rules, more = load.load(documents, {key: _text(*key) for key in lists.files_named(documents)})
     problems += more
     entries: tuple[access.Entry, ...] = ()
     if inventory is not None:
@@ -47,3 +47,11 @@ def read(rule_files: Iterable[Path], inventory: Inventory | None) -> tuple[Ruleb
         problems += more
     identities = inventory.identities if inventory is not None else NOBODY
     return Rulebook(rules, entries, identities), sorted(problems, key=by_severity)
+
+
+def _text(rule_file: str, name: str) -> str | None:
+    content, problems = files.read(Path(rule_file).parent / name)
+    try:
+        return None if problems else content.decode()
+    except UnicodeDecodeError:
+        return None

@@ -71,6 +71,14 @@ class RuntimePart(Part):
     mode: Mode | None = None
 
 
+class ListFile(Part):
+    """A list for `expand` in a file of its own: one text a line. `file` is relative to the file of the rule."""
+
+    file: str = Field(min_length=1)
+    most: int = Field(10_000, ge=1, le=100_000, validation_alias=AliasChoices("max"), serialization_alias="max")
+    if_missing: Literal["reject_rule"] = "reject_rule"
+
+
 class Series(Part):
     """Some events of a test: one, or one repeated."""
 
@@ -101,7 +109,7 @@ class Additions(Part):
     runtime: RuntimePart = RuntimePart()
     mode: Mode = Mode.ENFORCE
     timezone: str = "UTC"
-    lists: dict[str, list[str]] = Field(default_factory=dict)
+    lists: dict[str, list[str] | ListFile] = Field(default_factory=dict)
     tests: tuple[RuleTest, ...] = ()
     expires: str | None = None
     approved_by: str | None = None

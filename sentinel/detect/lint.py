@@ -51,8 +51,8 @@ def lint(draft: Draft) -> None:
     else:
         _logsource(draft, value)
         _section(draft, draft.kind, section)
-    if draft.is_sound:
-        _pysigma(draft)
+    if draft.kind == "correlation" and draft.is_sound:
+        ask_pysigma(draft)
 
 
 def _common(draft: Draft, value: Mapping[str, Any]) -> None:
@@ -147,9 +147,11 @@ _OURS = (
 """Beginnings of pySigma errors about what the specification allows and we read ourselves."""
 
 
-def _pysigma(draft: Draft) -> None:
-    """What the reference implementation refuses, in its own words, unless we know better."""
-    plain = {key: value for key, value in draft.value.items() if key != "sentinel"}
+def ask_pysigma(draft: Draft) -> None:
+    """What the reference implementation refuses, in its own words, unless we know better. It is asked last, for it has
+    no places.
+    """
+    plain = {key: _bounded(value) for key, value in draft.value.items() if key != "sentinel"}
     if draft.kind == "correlation":
         plain["correlation"] = _without_range(plain["correlation"])
     try:
@@ -166,3 +168,12 @@ def _pysigma(draft: Draft) -> None:
         text = str(error.args[0]) if error.args else type(error).__name__
         if not text.startswith(_OURS):
             draft.error((), "R002", f"not Sigma: {text}", "see the Sigma specification")
+
+
+def _bounded(value: Any) -> Any:
+    """The value without `windash`, of which pySigma writes out every variant, however many billions there are."""
+    if isinstance(value, Mapping):
+        return {
+            key.replace("|windash", "") if isinstance(key, str) else key: _bounded(each) for key, each in value.items()
+        }
+    return [_bounded(each) for each in value] if isinstance(value, list) else value

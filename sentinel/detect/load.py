@@ -15,7 +15,8 @@ from sentinel.detect import correlations
 from sentinel.detect.additions import Additions
 from sentinel.detect.conditions import read as read_condition
 from sentinel.detect.draft import Draft
-from sentinel.detect.lint import lint
+from sentinel.detect.lint import ask_pysigma, lint
+from sentinel.detect.lists import Texts, resolved
 from sentinel.detect.match import AnyOf, Item, Node, Selection
 from sentinel.detect.modifiers import Setting
 from sentinel.detect.predicates import TIME_FIELD
@@ -30,12 +31,14 @@ from sentinel.yamlfile import Document
 LEVELS = {level.word: level for level in Level}
 
 
-def load(documents: Iterable[Document]) -> tuple[RuleSet, list[Problem]]:
-    """The rules in the documents, and every problem found in them."""
+def load(documents: Iterable[Document], lists: Texts | None = None) -> tuple[RuleSet, list[Problem]]:
+    """The rules in the documents, and every problem found in them. `lists` are the files that rules name
+    (`sentinel.detect.lists.files_named`).
+    """
     drafts = [Draft(document, number) for number, document in enumerate(documents)]
     for draft in drafts:
         lint(draft)
-    detections, filters, counts = _read_all(drafts)
+    detections, filters, counts = _read_all(drafts, lists or {})
     known = correlations.read_all(counts, detections)
     silent = {key for each in known if not each.generate for key in each.order}
     ready = _filtered(detections, filters)
@@ -48,7 +51,7 @@ def load(documents: Iterable[Document]) -> tuple[RuleSet, list[Problem]]:
 Found = tuple[list[Detection], list[tuple[Draft, Filter]], list[tuple[Draft, About]]]
 
 
-def _read_all(drafts: list[Draft]) -> Found:
+def _read_all(drafts: list[Draft], lists: Texts) -> Found:
     detections: list[Detection] = []
     filters: list[tuple[Draft, Filter]] = []
     counts: list[tuple[Draft, About]] = []
@@ -64,10 +67,10 @@ def _read_all(drafts: list[Draft]) -> Found:
         if about is None or not draft.is_sound:
             continue
         if draft.kind == "detection":
-            rule = _detection(draft, about)
+            rule = _detection(draft, about, lists)
             detections += [rule] if rule is not None else []
         elif draft.kind == "filter":
-            exception = _filter(draft, about)
+            exception = _filter(draft, about, lists)
             filters += [(draft, exception)] if exception is not None else []
         else:
             counts.append((draft, about))
@@ -111,11 +114,14 @@ def _zone(draft: Draft, additions: Additions) -> ZoneInfo:
         return ZoneInfo("UTC")
 
 
-def _selections(draft: Draft, about: About, section: str) -> dict[str, Selection]:
+def _selections(draft: Draft, about: About, section: str, lists: Texts) -> dict[str, Selection]:
     def report(path: tuple[str | int, ...], refused: ValueRefused) -> None:
         draft.error((section, *path), refused.code, refused.message, refused.hint)
 
-    reader = Reader(report, Setting(about.additions.lists), _zone(draft, about.additions))
+    known = resolved(draft, about.additions.lists, lists)
+    if not draft.is_sound:
+        return {}
+    reader = Reader(report, Setting(known), _zone(draft, about.additions))
     found: dict[str, Selection] = {}
     for name, definition in draft.value[section].items():
         if name in ("condition", "rules", "timeframe"):
@@ -146,17 +152,19 @@ def logsource_of(draft: Draft) -> LogSource:
     return LogSource(*(str(source[key]) if source.get(key) else None for key in ("category", "product", "service")))
 
 
-def _detection(draft: Draft, about: About) -> Detection | None:
-    selections = _selections(draft, about, "detection")
+def _detection(draft: Draft, about: About, lists: Texts) -> Detection | None:
+    selections = _selections(draft, about, "detection", lists)
     node = _condition(draft, "detection", selections)
+    if draft.is_sound:
+        ask_pysigma(draft)
     if node is None or not draft.is_sound:
         return None
     source = logsource_of(draft)
     return Detection(about=about, logsource=source, selections=selections, condition=node)
 
 
-def _filter(draft: Draft, about: About) -> Filter | None:
-    selections = _selections(draft, about, "filter")
+def _filter(draft: Draft, about: About, lists: Texts) -> Filter | None:
+    selections = _selections(draft, about, "filter", lists)
     node = _condition(draft, "filter", selections)
     over = _end_of(draft, about.additions.expires)
     if node is None or not draft.is_sound:

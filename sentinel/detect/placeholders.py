@@ -1,7 +1,7 @@
-"""Placeholders: `%name%` in a value with the modifier `expand` is any text of the list of that name.
+r"""Placeholders: `%name%` in a value with the modifier `expand` is any text of the list of that name.
 
-A text of a list may have wildcards (Sigma specification, placeholders: "values or patterns"); in a regular expression it
-is plain text. `\\%` is a percent sign.
+A text of a list may have wildcards (Sigma specification, placeholders: "values or patterns"); in a regular expression
+it is plain text. `\%` is a percent sign.
 """
 
 from __future__ import annotations
