@@ -5,7 +5,7 @@ VENV := .venv
 BIN := $(VENV)/bin
 UV_COMPILE := $(BIN)/uv pip compile --universal --generate-hashes --no-header --no-emit-index-url --no-emit-find-links --python-version 3.11 -q
 
-.PHONY: help run test check bench lock clean
+.PHONY: help run test check bench fuzz lock clean
 
 help: ## this list
 	@grep -E '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | sort
@@ -39,9 +39,17 @@ check: $(VENV)/.dev ## what to run before a commit: format, lint, types, layers,
 bench: $(VENV)/.dev ## the benchmarks; prints a table and writes docs/benchmarks.md
 	$(BIN)/python -m tests.bench
 
+$(VENV)/.fuzz: requirements-fuzz.lock $(VENV)/.dev
+	$(BIN)/python -m pip install -q --disable-pip-version-check --require-hashes --only-binary :all: -r requirements-fuzz.lock
+	touch $@
+
+fuzz: $(VENV)/.fuzz ## any bytes as rules, inventory, records and patterns, FUZZ_SECONDS (60) for each; Linux, x86-64
+	$(BIN)/python -m tests.fuzz
+
 lock: ## new lock files from the bounds in pyproject.toml (needs uv)
 	$(UV_COMPILE) pyproject.toml --group build -o requirements.lock
 	$(UV_COMPILE) pyproject.toml --group build --group dev -c requirements.lock -o requirements-dev.lock
+	$(UV_COMPILE) --group fuzz -o requirements-fuzz.lock
 
 clean: ## remove the environment and caches
 	rm -rf $(VENV) build dist .pytest_cache .mypy_cache .ruff_cache .hypothesis
