@@ -19,6 +19,9 @@ import re2
 
 re2.set_fallback_notification(re2.FALLBACK_EXCEPTION)
 
+MOST_WAYS = 1024
+"""Ways in which a pattern may be tried at one place of a text for `re` to be let run it."""
+
 Search = Callable[[str], Any]
 """The text -> a match object or None."""
 
@@ -88,10 +91,11 @@ class _Shape:
         self.anchored = False
         self.followed = False
         self.strange = False
+        self.ways = 1
 
     @property
     def is_linear(self) -> bool:
-        if self.strange or self.unbounded > 1:
+        if self.strange or self.unbounded > 1 or self.ways > MOST_WAYS:
             return False
         return self.unbounded == 0 or self.anchored or not self.followed
 
@@ -114,6 +118,7 @@ class _Shape:
         elif kind is sre.SUBPATTERN:
             self.read(argument[-1])
         elif kind is sre.BRANCH:
+            self.ways *= len(argument[1])
             for branch in argument[1]:
                 self.read(branch)
         elif kind in (sre.MAX_REPEAT, sre.MIN_REPEAT):
@@ -122,14 +127,16 @@ class _Shape:
             self.strange = True
 
     def _read_repeat(self, argument: Any) -> None:
-        _, most, body = argument
+        least, most, body = argument
         if len(body) != 1 or body[0][0] not in (sre.LITERAL, sre.NOT_LITERAL, sre.ANY, sre.IN) or most == 0:
             self.strange = self.strange or most is sre.MAXREPEAT or most > 8
+            before, self.ways = self.ways, 1
             self.read(body)
+            self.ways = before * self.ways ** min(most, 8)
         if most is sre.MAXREPEAT:
             self.unbounded += 1
-        elif most > 64:
-            self.strange = True
+        else:
+            self.ways *= min(most, MOST_WAYS) - min(least, MOST_WAYS) + 1
 
 
 def literals(pattern: str) -> list[tuple[str, bool, bool]] | None:
