@@ -20,7 +20,7 @@ detection:
     condition: selection
 sentinel:
     lists:
-        vips: {file: lists/vips.txt%s}
+        vips: {file: lists/vips.txtMORE}
 """
 
 
@@ -29,7 +29,7 @@ def read(folder: Path, content: bytes | None, more: str = "") -> tuple[Any, list
     if content is not None:
         (folder / "lists" / "vips.txt").write_bytes(content)
     path = folder / "rule.yml"
-    path.write_text(RULE % more, encoding="utf-8")
+    path.write_text(RULE.replace("MORE", more), encoding="utf-8")
     book, problems = rulebook.read([path], None)
     return book.rules, problems
 
