@@ -12,6 +12,7 @@ import orjson
 
 from sentinel.clock import Micros
 from sentinel.detect.draft import Draft
+from sentinel.detect.lint import ask_pysigma
 from sentinel.detect.measures import NUMERIC, TEMPORAL
 from sentinel.detect.presence import read as read_presence
 from sentinel.detect.rules import About, Bounds, Correlation, Detection, Kind, Presence
@@ -92,6 +93,8 @@ class _Reader:
         aliases = self._aliases(known)
         condition = _Condition(draft, value, str(kind), [rule.about.key for rule in rules])
         self._check_groups(rules, aliases)
+        if draft.is_sound:
+            ask_pysigma(draft)
         if not draft.is_sound:
             return None
         chained = [rule for rule in rules if isinstance(rule, Correlation)]

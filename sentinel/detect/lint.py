@@ -51,8 +51,6 @@ def lint(draft: Draft) -> None:
     else:
         _logsource(draft, value)
         _section(draft, draft.kind, section)
-    if draft.kind == "correlation" and draft.is_sound:
-        ask_pysigma(draft)
 
 
 def _common(draft: Draft, value: Mapping[str, Any]) -> None:
@@ -161,7 +159,7 @@ def ask_pysigma(draft: Draft) -> None:
             errors = list(_READERS[draft.kind].from_dict(plain, collect_errors=True).errors)
     except SigmaError as refused:
         errors = [refused]
-    except (TypeError, AttributeError, KeyError, ValueError) as broken:
+    except (TypeError, AttributeError, LookupError, NameError, ValueError, RecursionError) as broken:
         draft.error((draft.kind,), "R002", f"pySigma cannot read this document ({type(broken).__name__})")
         return
     for error in errors:
