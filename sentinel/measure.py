@@ -104,6 +104,10 @@ class Measure:
                 self._count(metrics.record_errors, total, ("errors", name, kind), kind.partition(" ")[0])
             if lane.last_event is not None:
                 metrics.source_last_event.labels(name).set(lane.last_event / SECOND)
+        metrics.rule_field_never_seen.clear()
+        for name, lane in engine.lanes.items():
+            for rule, field in lane.unseen.never_seen():
+                metrics.rule_field_never_seen.labels(rule, field, name).set(1)
         for tally in engine.tallies:
             rule = tally.rule.about.key
             self._count(metrics.evictions, tally.evicted, ("evicted", rule), rule)

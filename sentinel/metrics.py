@@ -54,6 +54,9 @@ class Metrics:
         self.candidates = self._counter("candidates", "Records that some rule could match.", "source")
         self.events = self._counter("events", "Candidate records parsed into events.", "source")
         self.unparsed = self._counter("unparsed", "Candidate records no format could read.", "source")
+        self.rule_field_never_seen = self._gauge(
+            "rule_field_never_seen", "1 for a field of a rule that no record looked at had.", "rule", "field", "source"
+        )
         self.accesses = self._counter("accesses", "Accesses to personal data.", "source", "system")
         self.accesses_without_actor = self._counter(
             "accesses_without_actor", "Accesses whose record does not say who: a hole in the watch.", "source"

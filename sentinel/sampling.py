@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
 from sentinel.detect.engine import Engine
 from sentinel.detect.lane import Lane
+from sentinel.problems import Problem, Span, did_you_mean
 from sentinel.scenarios import Log, Replay
 
 BUDGET = 0.05
@@ -39,6 +40,7 @@ class Sample:
     accesses: int
     actorless: float
     costs: tuple[Cost, ...]
+    problems: tuple[Problem, ...] = ()
 
 
 def sample(engine: Engine, log: Log) -> Sample:
@@ -56,7 +58,15 @@ def sample(engine: Engine, log: Log) -> Sample:
     counts = lane.counts
     accesses = sum(counts.accesses.values())
     actorless = counts.actorless / accesses if accesses else 0.0
-    return Sample(log, counts.lines, counts.unparsed, accesses, actorless, tuple(_costs(lane, engine)))
+    costs, problems = tuple(_costs(lane, engine)), tuple(_never_seen(lane, engine))
+    return Sample(log, counts.lines, counts.unparsed, accesses, actorless, costs, problems)
+
+
+def _never_seen(lane: Lane, engine: Engine) -> Iterator[Problem]:
+    files = {rule.about.key: rule.about.file for rule in engine.rules.detections}
+    for rule, field in lane.unseen.never_seen():
+        message = f"'{rule}' asks for the field '{field}', which no record looked at has"
+        yield Problem(Span(files[rule]), "R046", message, did_you_mean(field, sorted(lane.unseen.names)), "warning")
 
 
 def _costs(lane: Lane, engine: Engine) -> Sequence[Cost]:

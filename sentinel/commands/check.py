@@ -53,6 +53,7 @@ def command(
     except Unusable as refused:
         loaded, book, problems = None, None, refused.problems
     samples = _samples(loaded, book, sample_logs or []) if loaded is not None and book is not None else []
+    problems = [*problems, *(problem for each in samples for problem in each.problems)]
     if output is CheckOutput.JSON:
         print_json(
             {

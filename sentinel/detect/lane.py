@@ -10,8 +10,8 @@ from dataclasses import dataclass, field
 from typing import Any, NamedTuple
 
 from sentinel.clock import MINUTE, Micros
-from sentinel.detect import access, route, witness
-from sentinel.detect.match import items, need, test
+from sentinel.detect import access, route, unseen, witness
+from sentinel.detect.match import need, test
 from sentinel.detect.predicates import Test
 from sentinel.detect.rules import PERSONAL_DATA, Correlation, Detection
 from sentinel.detect.scan import Candidate, Key, Scanner, Share, records
@@ -122,8 +122,10 @@ class Lane:
             self._compile(number, detections[number])
         used = None
         if not purpose.shows_all:
-            used = _used([detections[number] for number in routed], correlations, self._entries)
+            used = unseen.used([detections[number] for number in routed], correlations, self._entries)
         self._parse = view.format.parser(used)
+        rules = [detections[number] for number in routed]
+        self.unseen = unseen.Unseen(unseen.asked(rules, self._entries), view.format.parser(None))
         self._given = _GIVEN.union(name for name in used or () if name.startswith(witness.DERIVED))
         self._parse_time = view.format.parser(frozenset())
         self._scanner = Scanner(view.format, self._choices(detections))
@@ -172,7 +174,9 @@ class Lane:
         counts.bytes += len(data)
         lines = len(block.starts) if block.starts is not None else _count_lines(data)
         counts.lines += lines
-        found = self._judge(*self._events(block, candidates))
+        events, plans = self._events(block, candidates)
+        self.unseen.look(block, events)
+        found = self._judge(events, plans)
         self._note_last(block)
         # The hits of this block have the old numbers until here.
         if self._scanner.note(lines, len(candidates)) or len(data) > 8 * self._sampled < SAMPLE:
@@ -347,31 +351,3 @@ def _forget_given(fields: dict[str, Any]) -> None:
 def _count_lines(data: bytes) -> int:
     """Lines of a block whose last one ends with a newline. (Five times as fast as counting newlines.)"""
     return len(data) - len(data.replace(b"\n", b""))
-
-
-def _used(
-    detections: Sequence[Detection], correlations: Sequence[Correlation], entries: Sequence[access.Entry]
-) -> frozenset[str] | None:
-    """Every field that anything routed here asks for; None (all fields) where a keyword searches them all."""
-    nodes = [rule.condition for rule in detections] + [each.condition for rule in detections for each in rule.filters]
-    nodes += [entry.node for entry in entries]
-    found: set[str] = set()
-    for item in (item for node in nodes for item in items(node)):
-        if item.field is None:
-            return None
-        found.update(item.fields)
-    for entry in entries:
-        names = (entry.entry.subject, entry.entry.records, entry.entry.bytes)
-        found.update(name for name in names if name is not None)
-        if entry.entry.actor is not None:
-            found.add(entry.entry.actor.field)
-    for rule in detections:
-        additions = rule.about.additions
-        found.update(name for name in (additions.data.subject, additions.data.actor) if name is not None)
-        found.update((*additions.case.key, *additions.suppress.per))
-    ours = {rule.about.key for rule in detections}
-    for correlation in correlations:
-        if ours & {rule.about.key for rule in correlation.rules}:
-            found.update((*correlation.group_by, *correlation.fields, *correlation.about.additions.case.key))
-            found.update(correlation.about.additions.suppress.per)
-    return frozenset(found)
