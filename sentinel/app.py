@@ -35,6 +35,7 @@ from sentinel.inspection import prepare
 from sentinel.measure import Measure, TimedRecords
 from sentinel.metrics import Metrics
 from sentinel.model import Finding, Mode, Notification
+from sentinel.overload import Overload
 from sentinel.pipeline import Pipeline
 from sentinel.problems import Problem, Span, Unusable
 from sentinel.routing import destinations
@@ -49,9 +50,6 @@ from sentinel.web.readiness import Readiness
 from sentinel.web.server import WebServer
 
 _log = logging.getLogger(__name__)
-
-BEHIND = 256 * 1024 * 1024
-"""Unread bytes at which the daemon says that it is behind."""
 
 WEB_AGAIN: Micros = 30 * SECOND
 """Between two attempts to take the address of the pages."""
@@ -139,6 +137,7 @@ class Daemon:
         self.engine = self._engine()
         self.sources = Sources([each.options for each in self.config.sources], self.config.state / "spool", self.wake)
         self.sources.open(self.store.positions(), now)
+        self.overload = Overload(self.engine, self.sources, self.metrics, self.readiness)
         self.pipeline = Pipeline(
             engine=self.engine,
             blocks=reading.Reading(self.sources, self.config.sources, self.engine),
@@ -285,11 +284,7 @@ class Daemon:
             self._tried_web = now
             self.web.start()
         self._look_at_sources({name: each.trouble for name, each in status.items() if each.trouble})
-        unread = sum(each.unread_bytes for each in status.values())
-        if unread > BEHIND:
-            self.readiness.not_ready("behind", f"{unread} bytes are written and not yet judged")
-        else:
-            self.readiness.ready("behind")
+        self.overload.look(sum(each.unread_bytes for each in status.values()))
         self.supervisor.alive()
 
     def _look_at_sources(self, troubles: dict[str, str]) -> None:

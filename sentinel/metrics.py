@@ -93,6 +93,7 @@ class Metrics:
         self.commit_seconds = self._histogram("commit_seconds", "Time of one commit of the store.", _COMMIT_BUCKETS)
         self.store_bytes = self._gauge("store_bytes", "Size of the store's files.", "file")
         self.wakeups = self._counter("wakeups", "Turns of the main loop, by what woke it.", "kind")
+        self.behind = self._gauge("behind", "1 while so much is unread that rules in shadow are left out, else 0.")
         self.last_turn = self._gauge("last_turn_timestamp_seconds", "When the main loop last turned.")
         self.rules_loaded = self._gauge("rules_loaded", "Rules at work, by kind and mode.", "kind", "mode")
         self.config_reload_ok = self._gauge("config_reload_ok", "1 where the newest configuration is at work, else 0.")

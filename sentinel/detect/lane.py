@@ -130,6 +130,7 @@ class Lane:
         self._parse_time = view.format.parser(frozenset())
         self._scanner = Scanner(view.format, self._choices(detections))
         self._plans: dict[Key, _Plan] = {}
+        self._paused: frozenset[int] = frozenset()
         self.shares: list[Share] = []
         self._sampled = 0
         self._last_time: dict[int, Micros] = {}
@@ -140,6 +141,16 @@ class Lane:
         if rule.filters:
             stands = [test(each.condition) for each in rule.filters]
             self._filters[number] = lambda event: all(holds(event) for holds in stands)
+
+    @property
+    def has_entries(self) -> bool:
+        """Some inventory entry is for this source: it shows accesses to personal data."""
+        return bool(self._entries)
+
+    def pause(self, rules: frozenset[int]) -> None:
+        """Leave these rules out, and no others, from the next block on."""
+        self._paused = rules
+        self._plans.clear()
 
     def _choices(self, detections: Sequence[Detection]) -> list[witness.Choice]:
         """Targets of the scan: the entries first, then the rules that are not about accesses."""
@@ -204,17 +215,14 @@ class Lane:
             self._plans.clear()
         first = len(self._entries)
         targets = range(first + len(self._plain)) if key == EVERYTHING else self._scanner.targets(key)
-        tests = self._tests
-        rules = tuple(
-            (number, tests[number])
-            for target in targets
-            if target >= first
-            for number in (self._plain[target - first],)
-        )
-        personal = tuple((number, tests[number]) for number in self._personal)
+        plain = [self._plain[target - first] for target in targets if target >= first]
+        rules, personal = self._trials(plain), self._trials(self._personal)
         mark = self._access.marker(tuple(target for target in targets if target < first))
         plan = self._plans[key] = _Plan(mark, rules, rules + personal)
         return plan
+
+    def _trials(self, numbers: Sequence[int]) -> Trials:
+        return tuple((number, self._tests[number]) for number in numbers if number not in self._paused)
 
     def _events(self, block: Block, candidates: Sequence[Candidate]) -> tuple[list[Event], list[_Plan]]:
         """The candidates cut out and parsed, with what is to be tried on each."""

@@ -71,6 +71,11 @@ class Sources:
         surroundings = Surroundings(folder, self.wake, self._wakeup)
         self._sources = {each.name: make(each, surroundings) for each in options}
         self._turn = 0
+        self._preferred: frozenset[str] = frozenset()
+
+    def prefer(self, names: frozenset[str]) -> None:
+        """As long as these sources have something to read, the others wait."""
+        self._preferred = names
 
     def open(self, positions: Sequence[Position], now: Micros) -> None:
         """Take up the stored positions, each source its own.
@@ -84,9 +89,12 @@ class Sources:
     def read(self, now: Micros) -> Block | None:
         """The next block of whichever source has its turn, None where none has anything."""
         self._wakeup.check(now)
-        every = list(self._sources.values())
-        for at in range(self._turn, self._turn + len(every)):
-            block = every[at % len(every)].read(now)
+        every = list(self._sources.items())
+        turns = [at % len(every) for at in range(self._turn, self._turn + len(every))]
+        if self._preferred:
+            turns.sort(key=lambda at: every[at][0] not in self._preferred)
+        for at in turns:
+            block = every[at][1].read(now)
             if block is not None:
                 self._turn = (at + 1) % len(every)
                 return block
