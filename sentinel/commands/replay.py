@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gc
 import json
 import os
 import sys
@@ -48,6 +49,9 @@ def command(  # noqa: PLR0913  (one argument an option)
     gathered = inputs.gather(wishes)
     begun = time.monotonic()
     engine = gathered.book.engine([], os.urandom(32), Purpose(keeps_state=False))
+    # What was loaded stays, and nearly all that is made for a record is let go of without the collector's help.
+    gc.freeze()
+    gc.set_threshold(20_000, 20, 20)
     run = Replay(engine, gathered.logs, lambda said: print_note(said, output))
     shown = {log.name: log.shown for log in gathered.logs}
     write = sys.stdout.write

@@ -55,12 +55,18 @@ def choice(need: Need, log: Format, derived: Mapping[str, Choice]) -> Choice:
 def _run(run: Run, log: Format, derived: Mapping[str, Choice]) -> Choice:
     if run.field is not None and run.field.startswith(DERIVED):
         return derived.get(DERIVED)
-    patterns = tuple(pattern for pattern in _patterns(run, log) if pattern is not None)
-    found: Choice = patterns[0] if len(patterns) == 1 else AllOf(patterns) if patterns else None
+    found = _of_record(run, log)
     if run.field is not None and run.field in derived:
         other = derived[run.field]
         return None if found is None or other is None else AnyOf((found, other))
     return found
+
+
+def _of_record(run: Run, log: Format) -> Choice:
+    if run.field is not None and log.fields is not None and run.field not in log.fields:
+        return AnyOf(())
+    patterns = tuple(pattern for pattern in _patterns(run, log) if pattern is not None)
+    return patterns[0] if len(patterns) == 1 else AllOf(patterns) if patterns else None
 
 
 def _patterns(run: Run, log: Format) -> Iterator[bytes | None]:

@@ -93,6 +93,10 @@ class AccessLog:
     signs: tuple[bytes, ...] = field(default=(_ODD_PATH, *_FOLD_SIGNS), init=False)
     opaque: tuple[bytes, ...] = field(default=(), init=False)
 
+    @property
+    def fields(self) -> frozenset[str]:
+        return frozenset((*_EDGES, ecs.EVENT_KIND))
+
     def signs_for(self, patterns: Sequence[bytes]) -> tuple[tuple[bytes, ...], tuple[bytes, ...]]:  # noqa: ARG002  (every sign may matter)
         return (_ODD_PATH,), _FOLD_SIGNS
 

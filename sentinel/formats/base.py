@@ -81,6 +81,10 @@ class Format(Protocol):
     @property
     def opaque(self) -> tuple[bytes, ...]: ...
 
+    @property
+    def fields(self) -> frozenset[str] | None:
+        """Every field that a record can have; None where that is not known beforehand."""
+
     def signs_for(self, patterns: Sequence[bytes]) -> tuple[tuple[bytes, ...], tuple[bytes, ...]]:
         """The signs that matter where only these witnesses are searched for; they may be wider than `signs`.
 

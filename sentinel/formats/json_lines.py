@@ -80,6 +80,10 @@ class JsonLines:
     )
     opaque: tuple[bytes, ...] = field(default=(), init=False)
 
+    @property
+    def fields(self) -> None:
+        return None
+
     def signs_for(self, patterns: Sequence[bytes]) -> tuple[tuple[bytes, ...], tuple[bytes, ...]]:
         r"""An escape matters where a witness has the character it hides. What stands in a gap (`[^\n]*`) or not at
         all in any witness is found in the raw record as well as in the decoded one.

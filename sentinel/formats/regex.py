@@ -70,6 +70,11 @@ class Regex:
     signs: tuple[bytes, ...] = field(default=FOLD_SIGNS, init=False)
     opaque: tuple[bytes, ...] = field(default=(), init=False)
 
+    @property
+    def fields(self) -> frozenset[str]:
+        groups = _compile(self.pattern).groupindex
+        return frozenset({"message", *(group.replace("__", ".") for group in groups)})
+
     def signs_for(self, patterns: Sequence[bytes]) -> tuple[tuple[bytes, ...], tuple[bytes, ...]]:  # noqa: ARG002  (every sign may matter)
         return (), self.signs
 

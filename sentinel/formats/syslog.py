@@ -99,6 +99,10 @@ class Syslog:
     def opaque(self) -> tuple[bytes, ...]:
         return self.inner.opaque if self.inner else ()
 
+    @property
+    def fields(self) -> None:
+        return None
+
     def signs_for(self, patterns: Sequence[bytes]) -> tuple[tuple[bytes, ...], tuple[bytes, ...]]:
         plain, hidden = self.inner.signs_for(patterns) if self.inner else ((), ())
         return plain, tuple(dict.fromkeys((*hidden, *FOLD_SIGNS)))

@@ -8,6 +8,7 @@ from hypothesis import strategies as st
 
 from sentinel import formats
 from sentinel.detect import witness
+from sentinel.detect.needs import Run
 from sentinel.detect.scan import BLOCKS, LEAST, Scanner
 from sentinel.formats.base import FormatOptions, escape
 
@@ -112,6 +113,13 @@ def test_a_plain_text_is_watched_for_where_the_key_before_it_tells_no_more() -> 
     assert len(found(scan, b'{"other":"view"}\n')) == 1
     scan.tune(b'{"action":"view"}\n' + b'{"other":"view"}\n' * 99)
     assert found(scan, b'{"other":"view"}\n') == []
+
+
+def test_a_field_that_the_format_never_has_makes_no_record_a_candidate() -> None:
+    found_for = {name: witness.choice(Run(name, "kim"), COMBINED, {}) for name in ("cs-uri-query", "user.name")}
+    assert found_for["cs-uri-query"] == witness.AnyOf(())
+    assert found_for["user.name"] == escape(b"kim")
+    assert witness.choice(Run("cs-uri-query", "kim"), JSON, {}) is not None
 
 
 @pytest.mark.parametrize(
