@@ -19,6 +19,7 @@ from pydantic import BaseModel, create_model
 from sentinel import channels, consistency, files, identities, inventory, schema, surroundings
 from sentinel.cases.clocks import CaseOptions
 from sentinel.channels.base import ChannelOptions
+from sentinel.detect import pipelines
 from sentinel.inventory import Inventory
 from sentinel.model import LogSource
 from sentinel.problems import Problem, Span, Unusable, by_severity, did_you_mean
@@ -211,6 +212,7 @@ def _source(document: Document, number: int, value: Any, folder: Path) -> tuple[
     assert isinstance(part, SourceOptions)
     assert isinstance(part, ReadingPart)
     source = part.logsource
+    pipeline, more = _pipeline(document, ("sources", number, "pipeline"), part.pipeline, folder)
     return SourceConfig(
         number=number,
         options=part,
@@ -218,7 +220,24 @@ def _source(document: Document, number: int, value: Any, folder: Path) -> tuple[
         logsource=LogSource(source.category, source.product, source.service),
         timezone=ZoneInfo(part.timezone),
         time=part.time,
-    ), problems
+        pipeline=pipeline,
+    ), [*problems, *more]
+
+
+def _pipeline(
+    document: Document, at: Place, written: str | None, folder: Path
+) -> tuple[pipelines.Pipeline | None, list[Problem]]:
+    """One of the shipped pipelines, or that of a file; None for what is usual for the kind of log."""
+    if written is None or written in pipelines.SHIPPED:
+        return (None if written is None else pipelines.shipped(written)), []
+    if Path(written).suffix not in files.RULE_SUFFIXES:
+        hint = did_you_mean(written, pipelines.SHIPPED) or "or the path of a file that ends in .yml or .yaml"
+        return None, [Problem(document.span(at), "C003", f"there is no pipeline '{written}'", hint)]
+    found, problems = files.documents(folder / written, document.span(at))
+    if problems or len(found) != 1:
+        said = f"'{written}' must be one document"
+        return None, problems or [Problem(document.span(at), "C004", said, "a pySigma processing pipeline")]
+    return pipelines.read(found[0])
 
 
 # --- the inventory and the identities it names -----------------------------------------------------------------

@@ -22,7 +22,7 @@ AUTO = formats.AUTO
 def view(source: SourceConfig, spec: formats.Spec) -> SourceView:
     """The source as the engine knows it, with its records in that format. Raises FormatError."""
     options = FormatOptions(timezone=source.timezone, time_field=source.time)
-    return SourceView(source.name, formats.make(spec, options), source.logsource)
+    return SourceView(source.name, formats.make(spec, options), source.logsource, source.pipeline)
 
 
 def views(sources: Iterable[SourceConfig]) -> list[SourceView]:

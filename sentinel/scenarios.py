@@ -17,6 +17,7 @@ from sentinel import formats
 from sentinel.clock import Micros, rfc3339
 from sentinel.detect.engine import Engine
 from sentinel.detect.lane import Counts, Match, SourceView
+from sentinel.detect.pipelines import Pipeline
 from sentinel.formats.base import FormatOptions
 from sentinel.model import Block, Finding, LogSource
 from sentinel.sources.history import read_history
@@ -36,6 +37,7 @@ class Log:
     logsource: LogSource = field(default_factory=LogSource)
     options: FormatOptions = field(default_factory=FormatOptions)
     reference: Micros | None = None
+    pipeline: Pipeline | None = None
 
 
 @dataclass(slots=True)
@@ -121,7 +123,7 @@ class Replay:
         if spec == formats.AUTO:
             spec, why = formats.sniff(block.data[:SNIFFED])
             self._said(f"{PurePath(log.paths[0]).name}: read as {why}")
-        self._engine.open_lane(SourceView(log.name, formats.make(spec, log.options), log.logsource))
+        self._engine.open_lane(SourceView(log.name, formats.make(spec, log.options), log.logsource, log.pipeline))
 
     def _guarded(self, path: str, blocks: Iterator[Block]) -> Iterator[Block]:
         try:

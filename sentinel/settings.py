@@ -11,6 +11,7 @@ from pydantic import AfterValidator, BaseModel, ConfigDict, Field, StringConstra
 
 from sentinel import zones
 from sentinel.cases.clocks import CaseOptions
+from sentinel.detect.pipelines import Pipeline
 from sentinel.model import LogSource
 from sentinel.routing import Route
 from sentinel.secrets import SecretRef
@@ -50,12 +51,15 @@ class LogSourcePart(_Part):
 
 
 class ReadingPart(_Part):
-    """How the records of a source are read, whatever its type. `time` names the field that holds the event time."""
+    """How the records of a source are read, whatever its type. `time` names the field that holds the event time.
+    `pipeline` says what the fields of rules are called here: a name, or the path of a pySigma pipeline.
+    """
 
     format: str | dict[str, Any] = "auto"
     logsource: LogSourcePart = LogSourcePart()
     timezone: zones.ZoneName = "UTC"
     time: Text | None = None
+    pipeline: PathText | None = None
 
 
 class HttpPart(_Part):
@@ -104,6 +108,7 @@ class SourceConfig:
     logsource: LogSource
     timezone: ZoneInfo
     time: str | None
+    pipeline: Pipeline | None = None
 
     @property
     def name(self) -> str:

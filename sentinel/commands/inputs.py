@@ -132,7 +132,7 @@ def _logs(wishes: Wishes, loaded: Config | None) -> tuple[Log, ...]:
 
 def _configured(source: SourceConfig, paths: list[str]) -> Log:
     options = FormatOptions(timezone=source.timezone, time_field=source.time)
-    return Log(source.name, source.name, tuple(paths), source.format, source.logsource, options)
+    return Log(source.name, source.name, tuple(paths), source.format, source.logsource, options, None, source.pipeline)
 
 
 def _wished(log: Log, wishes: Wishes, number: int, options: FormatOptions) -> Log:
@@ -144,6 +144,7 @@ def _wished(log: Log, wishes: Wishes, number: int, options: FormatOptions) -> Lo
         logsource=log.logsource if wishes.logsource is None else _logsource(wishes.logsource),
         options=log.options if wishes.timezone is None else replace(log.options, timezone=options.timezone),
         reference=None if wishes.year is None else _end_of(wishes.year),
+        pipeline=log.pipeline,
     )
 
 

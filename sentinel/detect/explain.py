@@ -56,7 +56,7 @@ class Explainer:
 
     def _rules(self, match: Match, fired: frozenset[str]) -> Iterator[dict[str, Any]]:
         rules = self._engine.rules
-        for number, rule in enumerate(rules.detections):
+        for number, rule in enumerate(self._engine.lanes[match.event.block.source].detections):
             if self._is_wanted(rule.about.key, rule.about.id):
                 yield self._detection(number, rule, match, fired)
         for tally in self._engine.tallies:

@@ -10,7 +10,7 @@ from dataclasses import dataclass, field
 from typing import Any, NamedTuple
 
 from sentinel.clock import MINUTE, Micros
-from sentinel.detect import access, route, unseen, witness
+from sentinel.detect import access, pipelines, route, unseen, witness
 from sentinel.detect.match import need, test
 from sentinel.detect.predicates import Test
 from sentinel.detect.rules import PERSONAL_DATA, Correlation, Detection
@@ -70,6 +70,12 @@ class SourceView:
     name: str
     format: Format
     logsource: LogSource
+    pipeline: pipelines.Pipeline | None = None
+
+    @property
+    def names(self) -> pipelines.Pipeline:
+        """What the fields of rules are called here: as the source says, else by the kind of its log."""
+        return self.pipeline or pipelines.default(self.logsource, self.format.name)
 
 
 class Match(NamedTuple):
@@ -106,6 +112,7 @@ class Lane:
         purpose: Purpose = WATCH,
     ) -> None:
         self.view = view
+        self.detections = detections = pipelines.renamed(detections, view.names)
         self._are_given = purpose.accesses_are_given
         self.counts = Counts()
         self.last_event: Micros | None = None

@@ -10,16 +10,23 @@ from __future__ import annotations
 from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Any
+from zoneinfo import ZoneInfo
 
 from sentinel.detect.fields import MISSING, getter, members
 from sentinel.detect.needs import Need, either, every
 from sentinel.detect.predicates import Test
+from sentinel.detect.values import Alternatives
 from sentinel.model import Event
+
+UTC = ZoneInfo("UTC")
 
 
 @dataclass(frozen=True, slots=True)
 class Item:
-    """One line of a selection. `key` is as written; `values` as written; `holds` tests an event."""
+    """One line of a selection. `key` is as written; `values` as written; `holds` tests an event.
+
+    `modifiers`, `wanted` and `zone` are what it was built from, so that it can be built for another field.
+    """
 
     key: str
     field: str | None
@@ -27,6 +34,9 @@ class Item:
     holds: Test
     needs: Need
     fields: tuple[str, ...]
+    modifiers: tuple[str, ...] = ()
+    wanted: tuple[Alternatives, ...] = ()
+    zone: ZoneInfo = UTC
 
 
 @dataclass(frozen=True, slots=True)

@@ -8,7 +8,7 @@ from typing import Any
 from zoneinfo import ZoneInfo
 
 from sentinel.detect.fields import MISSING, getter, texts
-from sentinel.detect.match import AllOf, AnyOf, Item, Node, all_tests, any_tests
+from sentinel.detect.match import UTC, AllOf, AnyOf, Item, Node, all_tests, any_tests
 from sentinel.detect.modifiers import MODIFIERS, NO_LISTS, Setting, wanted
 from sentinel.detect.needs import Need, Run, either, every
 from sentinel.detect.predicates import Test, TextTest, on_field, text_test, value_test
@@ -17,7 +17,6 @@ from sentinel.detect.values import ANY, Alternatives, FieldReference, Pattern, V
 from sentinel.model import Event
 from sentinel.problems import did_you_mean
 
-UTC = ZoneInfo("UTC")
 Path = tuple[str | int, ...]
 Report = Callable[[Path, ValueRefused], None]
 """Told of each thing in a selection that has no meaning, with the path to it."""
@@ -120,7 +119,7 @@ def build(
         if field is None:
             raise ValueRefused("R037", "'neq' needs a field", "write 'not' in the condition")
         holds, needs = _differs(fields, holds), None
-    return Item(key, field, values, holds, needs, fields)
+    return Item(key, field, values, holds, needs, fields, modifiers, tuple(found), zone)
 
 
 def _differs(fields: Sequence[str], same: Test) -> Test:
