@@ -79,13 +79,14 @@ class Fired:
 @dataclass(frozen=True, slots=True)
 class Closed:
     """A window that can change no more and whose measure is within the rule's bounds: the group's key, the event it
-    begins with, and what it comes to.
+    begins with, the moment it ended, and what it comes to; None where an episode goes on with it.
     """
 
     key: int
     begin: Micros
+    end: Micros
     digest: str
-    fired: Fired
+    fired: Fired | None
 
 
 @dataclass(frozen=True, slots=True)
@@ -193,15 +194,17 @@ class Tally:
         window = group.window
         size = window.add(entry, self._span)
         if window.head > PRUNED_FROM:
-            window.forget(min(floor, entry[0]) - self.late - self._span)
+            # A window that is still to be judged begins with the first that waits, however far the log has come since.
+            oldest = min(floor, entry[0], group.waiting[0][0] if group.waiting else floor)
+            window.forget(oldest - self.late - self._span)
         if size is not None:
             return self._held(group, entry, ((entry[0], size),)) if size >= self._threshold else None
         held = window.insert(entry, self._span, self._threshold)
         return self._held(group, entry, held) if held else None
 
-    def _held(self, group: Group, entry: Entry, held: Sequence[tuple[Micros, float]]) -> Fired | None:
+    def _held(self, group: Group, entry: Entry | None, held: Sequence[tuple[Micros, float]]) -> Fired | None:
         """With this event the condition holds in windows that end at these times, less than a timespan apart: an
-        episode begins, or goes on.
+        episode begins, or goes on. None for an event that was counted before.
         """
         first, last = held[0][0], held[-1][0]
         for episode in reversed(group.episodes):
@@ -211,7 +214,9 @@ class Tally:
         most = max(size for _, size in held)
         return Fired(first, last, most, list(group.window.between(first - self._span, last)))
 
-    def _go_on(self, window: Window, episode: Episode, entry: Entry, held: Sequence[tuple[Micros, float]]) -> None:
+    def _go_on(
+        self, window: Window, episode: Episode, entry: Entry | None, held: Sequence[tuple[Micros, float]]
+    ) -> None:
         """The event belongs to the episode, and so do events around it that did not while they were too few."""
         first, last = held[0][0], held[-1][0]
         begin = first - self._span
@@ -219,11 +224,11 @@ class Tally:
             *window.between(begin, min(last, episode.held_from - self._span)),
             *window.between(max(begin, episode.held_at), last),
         ]
-        if episode.held_from - self._span < entry[0] <= episode.held_at:
+        if entry is not None and episode.held_from - self._span < entry[0] <= episode.held_at:
             more += entry
         episode.events += len(more) // STRIDE
         episode.subjects.update(subject for subject in more[2::STRIDE] if subject)
-        episode.first_seen = min(more[0], entry[0], episode.first_seen)
+        episode.first_seen = min([episode.first_seen, *more[::STRIDE]])
         episode.held_from = min(first, episode.held_from)
         episode.held_at = max(last, episode.held_at)
         episode.value = max(episode.value, *(size for _, size in held))
@@ -238,7 +243,7 @@ class Tally:
         heappush(self._due, (entry[0] + self._span, key))
 
     def close(self, until: Micros) -> Iterator[Closed]:
-        """The windows that end before that time and are within the bounds, as far as no episode goes on with them."""
+        """The windows that end before that time and are within the bounds. Each is without the moment it ends at."""
         bounds = self.rule.bounds
         while self._due and self._due[0][0] <= until - self.late:
             end, key = heappop(self._due)
@@ -248,10 +253,14 @@ class Tally:
             begin, digest = group.waiting.pop(0)
             value = group.window.size_of(begin - 1, end - 1)
             if bounds.hold(value):
-                entries = group.window.between(begin - 1, end - 1)
-                fired = self._held(group, (begin, 0, 0, 0, 0), ((end, value),))
-                if fired is not None:
-                    yield Closed(key, begin, digest, Fired(end, end, value, list(entries)))
+                yield Closed(key, begin, end, digest, self._held(group, None, ((end - 1, value),)))
+
+    def last_seen(self, key: int, episode: Episode) -> Micros:
+        """When the last event of the episode was; a window that is judged when it closes ends later than that."""
+        if self.rule.bounds is None:
+            return episode.held_at
+        entries = self.groups[key].window.between(episode.held_at - self._span, episode.held_at)
+        return entries[-STRIDE] if entries else episode.held_at
 
     def restore_waiting(self, key: int) -> None:
         """The group's windows are to be judged when they can change no more, as before a restart."""

@@ -7,13 +7,13 @@ block. What must survive a restart is the tallies; `sentinel.detect.state` turns
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from functools import partial
 from typing import Any
 
 from sentinel.clock import HOUR, MINUTE, Micros
 from sentinel.detect import access, findings
-from sentinel.detect.correlate import SEPARATOR, Entry, Episode, Fired, Summary, Tally
+from sentinel.detect.correlate import SEPARATOR, Closed, Entry, Episode, Fired, Summary, Tally
 from sentinel.detect.course import Course, Grouping, Step, feeds, quieted
 from sentinel.detect.fields import getter, single
 from sentinel.detect.journal import Counted, Journal, Streams
@@ -287,31 +287,33 @@ class Engine:
     def close(self, until: Micros) -> list[Finding]:
         """The findings of windows that end before that time, but for what may still come late."""
         found: list[Finding] = []
-        for index in self._bounded:
-            tally = self.tallies[index]
-            for closed in tally.close(until):
-                summary = tally.summaries[closed.key]
-                about = tally.rule.about
-                identity = findings.closed_id(about, closed.begin, closed.digest, self.ordinals)
-                self._note_ordinal()
-                finding = findings.of_closed(tally, closed, summary, identity, self.streams)
-                episode = _episode(identity, summary.source, summary.digits, closed.fired)
-                tally.begin(closed.key, episode, self.floor)
-                if finding.rule not in self.rules.silent:
-                    found.append(finding)
+        for tally, closed, fired, identity in self._closed(until, self.ordinals):
+            self._note_ordinal()
+            finding = findings.of_closed(tally, closed, fired, identity, self.streams)
+            if finding.rule not in self.rules.silent:
+                found.append(finding)
         if self._bounded and until > self.closed:
             self.closed = until
         return found
 
     def close_again(self, until: Micros) -> None:
         """Windows that were judged before a restart are judged again, silently; their ordinals are restored apart."""
+        for _ in self._closed(until, findings.Ordinals()):
+            pass
+        self.closed = max(self.closed, until)
+
+    def _closed(self, until: Micros, ordinals: findings.Ordinals) -> Iterator[tuple[Tally, Closed, Fired, str]]:
+        """The windows with which episodes begin, and the ids of their findings; other episodes go on."""
         for index in self._bounded:
             tally = self.tallies[index]
             for closed in tally.close(until):
-                summary = tally.summaries[closed.key]
-                identity = findings.closed_id(tally.rule.about, closed.begin, closed.digest, findings.Ordinals())
-                tally.begin(closed.key, _episode(identity, summary.source, summary.digits, closed.fired), self.floor)
-        self.closed = max(self.closed, until)
+                self._touched.add((index, closed.key))
+                if closed.fired is not None:
+                    known = tally.summaries[closed.key]
+                    identity = findings.closed_id(tally.rule.about, closed.begin, closed.digest, ordinals)
+                    episode = _episode(identity, known.source, known.digits, closed.fired, closed.end)
+                    tally.begin(closed.key, episode, self.floor)
+                    yield tally, closed, closed.fired, identity
 
     def tick(self, now: Micros | None) -> list[Finding]:
         """Windows that have closed because time has passed: as far as every source has come, where `now` is given
@@ -376,19 +378,20 @@ class Engine:
 
     @staticmethod
     def _told(tally: Tally, key: int, episode: Episode) -> Finding:
-        finding = findings.of_episode(tally.rule, episode, tally.groups[key].window.subjects())
+        seen = tally.last_seen(key, episode)
+        finding = findings.of_episode(tally.rule, episode, seen, tally.groups[key].window.subjects())
         episode.subjects = set()
         episode.has_news = False
         return finding
 
 
-def _episode(finding: str, source: str, digits: int, fired: Fired) -> Episode:
+def _episode(finding: str, source: str, digits: int, fired: Fired, fired_at: Micros | None = None) -> Episode:
     return Episode(
         finding=finding,
         source=source,
         digits=digits,
         first_seen=fired.entries[0],
-        fired_at=fired.at,
+        fired_at=fired_at or fired.at,
         held_from=fired.at,
         held_at=fired.until,
         value=fired.value,

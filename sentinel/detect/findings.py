@@ -121,9 +121,9 @@ def summary(rule: Correlation, values: Sequence[str], event: Event) -> Summary:
     )
 
 
-def of_closed(tally: Tally, closed: Closed, known: Summary, identity: str, paths: Paths) -> Finding:
+def of_closed(tally: Tally, closed: Closed, fired: Fired, identity: str, paths: Paths) -> Finding:
     """The finding of a window that can change no more; `fired_at` is the moment it ended."""
-    rule, fired = tally.rule, closed.fired
+    rule, known = tally.rule, tally.summaries[closed.key]
     about = rule.about
     entries = list(rows(fired.entries))
     subjects = {entry[2] for entry in entries if entry[2]}
@@ -137,7 +137,7 @@ def of_closed(tally: Tally, closed: Closed, known: Summary, identity: str, paths
         group=tuple(zip(rule.group_by, known.values, strict=True)),
         first_seen=entries[0][0],
         last_seen=entries[-1][0],
-        fired_at=fired.at,
+        fired_at=closed.end,
         digits=known.digits,
         value=fired.value,
         subjects=len(subjects) if subjects else None,
@@ -155,7 +155,7 @@ def of_closed(tally: Tally, closed: Closed, known: Summary, identity: str, paths
     )
 
 
-def of_episode(rule: Correlation, episode: Episode, subjects: int | None) -> Finding:
+def of_episode(rule: Correlation, episode: Episode, last_seen: Micros, subjects: int | None) -> Finding:
     """How an episode stands now: the same finding with its newest numbers. It carries no clear value."""
     about = rule.about
     return Finding(
@@ -167,7 +167,7 @@ def of_episode(rule: Correlation, episode: Episode, subjects: int | None) -> Fin
         mode=about.mode,
         group=(),
         first_seen=episode.first_seen,
-        last_seen=episode.held_at,
+        last_seen=last_seen,
         fired_at=episode.fired_at,
         digits=episode.digits,
         value=episode.value,

@@ -282,3 +282,31 @@ def test_a_group_that_no_event_can_reach_any_more_is_forgotten_and_changes_no_fi
     engine.sweep()
     assert len(engine.tallies[0].groups) == 2
     assert [each.rule for each in findings] == []
+
+
+def test_an_episode_that_goes_on_as_its_windows_close_is_told_of_with_each_event_once() -> None:
+    found = correlation(
+        "{type: event_count, rules: [read], group-by: [user], timespan: 1m, condition: {gte: 2, lt: 9}}"
+    )
+    engine = an_engine(found)
+    (first,) = engine.judge(a_block([*((at, act("read")) for at in (0, 10, 50, 65)), (135, act("read", "end"))]), None)
+    assert (first.fired_at, first.last_seen, first.evidence_total) == (BEGIN + MINUTE, BEGIN + 50 * SECOND, 3)
+    (update,) = engine.updates()
+    assert (update.id, update.fired_at) == (first.id, first.fired_at)
+    assert (update.first_seen, update.last_seen, update.evidence_total) == (BEGIN, BEGIN + 65 * SECOND, 4)
+    # Nobody did anything any more, but another window has closed.
+    assert engine.judge(a_block([(175, act("read", "end"))]), None) == []
+    (update,) = engine.updates()
+    assert (update.last_seen, update.evidence_total, update.suppressed) == (BEGIN + 65 * SECOND, 4, 2)
+
+
+def test_what_a_window_comes_to_does_not_hang_on_how_much_was_read_at_once() -> None:
+    found = correlation("{type: event_count, rules: [read], group-by: [user], timespan: 1m, condition: {eq: 7}}")
+    records: list[Record] = [(10 * number, act("read")) for number in range(1000)]
+    records[500:500] = [(4991, act("read"))]
+    end: Record = (99_999, act("read", "end"))
+    at_once, bit_by_bit = an_engine(found), an_engine(found)
+    together = at_once.judge(a_block([*records, end]), None)
+    one_by_one = [finding for each in (*records, end) for finding in bit_by_bit.judge(a_block([each]), None)]
+    assert shown(together) == shown(one_by_one)
+    assert [finding.value for finding in together] == [7]
