@@ -81,10 +81,8 @@ class Scanner:
         """Choose the witnesses by their frequency in a sample of whole records; say what each target costs there."""
         known = sorted({pattern for each in self._choices for pattern in patterns(each)})
         counts = dict.fromkeys(known, 0)
-        database = _database(known)
-        if database is not None:
-            for end_and_id in _hits(database, sample):
-                counts[known[end_and_id & _MASK]] += 1
+        for end_and_id in _Database(known).hits(sample):
+            counts[known[end_and_id & _MASK]] += 1
         records = sample.count(b"\n")
         engine = records * ENGINE_COST
 
@@ -119,9 +117,9 @@ class Scanner:
         names += self._log.opaque
         self._first_sign = 1 << len(names)
         names = [*names, *plain, *hidden] if watches else []
-        self._database = _database(names)
-        self._ordinary = _database(names[: len(names) - len(hidden)]) if hidden else self._database
-        self._unsigned = _database(names[: len(self._targets)])
+        self._database = _Database(names)
+        self._ordinary = _Database(names[: len(names) - len(hidden)]) if hidden else self._database
+        self._unsigned = _Database(names[: len(self._targets)])
         self._bits = [1 << number for number in range(len(names))]
 
     def targets(self, key: Key) -> tuple[int, ...]:
@@ -159,7 +157,7 @@ class Scanner:
         """The block scanned, and the records in it that carry a sign scanned again as they look decoded."""
         # In a block of plain ASCII without a backslash most signs cannot be: two looks at all bytes cost less.
         is_ordinary = data.isascii() and b"\\" not in data
-        hits = _hits(self._ordinary if is_ordinary else self._database, data)
+        hits = (self._ordinary if is_ordinary else self._database).hits(data)
         bits = self._bits
         found = _grouped(hits, data, bits) if starts is None else _grouped_by(hits, data, starts, bits)
         first_sign = self._first_sign
@@ -178,7 +176,7 @@ class Scanner:
 
     def _both(self, data: bytes) -> list[Candidate]:
         """The block scanned as it is and decoded as a whole: cheaper where most records carry a sign."""
-        found = {each[0]: each for each in _grouped(_hits(self._unsigned, data), data, self._bits)}
+        found = {each[0]: each for each in _grouped(self._unsigned.hits(data), data, self._bits)}
         lines = _line_starts(data)
         for start, key in self._decoded(data, lines).items():
             if start in found:
@@ -191,7 +189,7 @@ class Scanner:
     def _decoded(self, lines: bytes, places: Sequence[int]) -> dict[int, Key]:
         """Hits in the lines decoded, by the places where the records begin in their block."""
         text = self._log.decode(lines)
-        found = _grouped(_hits(self._unsigned, text), text, self._bits)
+        found = _grouped(self._unsigned.hits(text), text, self._bits)
         starts = _line_starts(text) if found else []
         return {places[bisect_left(starts, start)]: key for start, _, key in found}
 
@@ -200,28 +198,31 @@ def _line_starts(data: bytes) -> list[int]:
     return list(accumulate(map(len, BytesIO(data).readlines()), initial=0))
 
 
-def _database(names: Sequence[bytes]) -> hyperscan.Database | None:
-    if not names:
-        return None
-    database = hyperscan.Database()
-    flags = hyperscan.HS_FLAG_CASELESS
-    database.compile(expressions=list(names), ids=list(range(len(names))), elements=len(names), flags=flags)
-    return database
+class _Database:
+    """Patterns, compiled when they are first searched for: thousands take half a second."""
 
+    def __init__(self, names: Sequence[bytes]) -> None:
+        self._names = list(names)
+        self._compiled: hyperscan.Database | None = None
 
-def _hits(database: hyperscan.Database | None, data: bytes) -> list[int]:
-    """The ends of all hits and their patterns, one number each, sorted."""
-    found: list[int] = []
-    if database is None:
+    def hits(self, data: bytes) -> list[int]:
+        """The ends of all hits and their patterns, one number each, sorted."""
+        found: list[int] = []
+        if not self._names:
+            return found
+        if self._compiled is None:
+            self._compiled = hyperscan.Database()
+            ids = list(range(len(self._names)))
+            flags = hyperscan.HS_FLAG_CASELESS
+            self._compiled.compile(expressions=self._names, ids=ids, elements=len(ids), flags=flags)
+        add = found.append
+
+        def hit(number: int, _start: int, end: int, _flags: int, _context: object) -> None:
+            add(end << _SHIFT | number)
+
+        self._compiled.scan(data, match_event_handler=hit)
+        found.sort()
         return found
-    add = found.append
-
-    def hit(number: int, _start: int, end: int, _flags: int, _context: object) -> None:
-        add(end << _SHIFT | number)
-
-    database.scan(data, match_event_handler=hit)
-    found.sort()
-    return found
 
 
 def _grouped(hits: list[int], data: bytes, bits: list[Key]) -> list[Candidate]:

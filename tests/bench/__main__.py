@@ -10,7 +10,7 @@ import tempfile
 from collections.abc import Callable
 from pathlib import Path
 
-from tests.bench import logs
+from tests.bench import crowd, figures, logs
 from tests.bench.measure import FIXTURES, Figure, grep, in_turn, python_loop, replay
 
 ROOT = Path(__file__).parents[2]
@@ -32,6 +32,20 @@ def sparse_nginx(folder: Path) -> tuple[int, Ways]:
         "for line in file": python_loop(path),
         "replay, two windows": replay(path, TWO_WINDOWS, INVENTORY, "category=webserver"),
         "replay, the shipped rules": replay(path, [ROOT / "rules"], INVENTORY, "category=webserver"),
+    }
+
+
+def crowded_nginx(folder: Path) -> tuple[int, Ways]:
+    """The same with the public web and proxy rules, where they are at hand, and 3,000 made of the log's own words."""
+    path = logs.nginx(folder / "nginx.log", LINES)
+    rules = [*TWO_WINDOWS, crowd.generated(folder, path)]
+    public = crowd.public(folder, "/rules/web/")
+    if public is not None:
+        rules.append(public)
+    return LINES, {
+        "grep -c of the accesses": grep(ACCESS, path),
+        "replay, two windows": replay(path, TWO_WINDOWS, INVENTORY, "category=webserver"),
+        "replay, with all of them": replay(path, rules, INVENTORY, "category=webserver"),
     }
 
 
@@ -64,6 +78,7 @@ def _json(path: Path) -> Ways:
 
 SUITES = {
     "sparse nginx": sparse_nginx,
+    "crowded nginx": crowded_nginx,
     "sparse JSON": sparse_json,
     "escaped JSON": escaped_json,
     "dense JSON": dense_json,
@@ -77,18 +92,26 @@ def main() -> int:
     with tempfile.TemporaryDirectory() as folder:
         for name in wanted:
             records, ways = SUITES[name](Path(folder))
-            figures = [Figure(way, records, seconds) for way, seconds in in_turn(ways).items()]
-            parts.append(_table(name, str(SUITES[name].__doc__), figures))
+            measured = [Figure(way, records, seconds) for way, seconds in in_turn(ways).items()]
+            parts.append(_table(name, str(SUITES[name].__doc__), measured))
+            print(parts[-1])
+        if not sys.argv[1:]:
+            parts.append(_facts(figures.rows(Path(folder))))
             print(parts[-1])
     if not sys.argv[1:]:
         (ROOT / "docs" / "benchmarks.md").write_text(_page(parts), encoding="utf-8")
     return 0
 
 
-def _table(name: str, what: str, figures: list[Figure]) -> str:
-    first = figures[0]
+def _facts(rows: list[tuple[str, str]]) -> str:
+    lines = ["## Memory and loading", "", "| what | figure |", "|---|---:|"]
+    return "\n".join([*lines, *(f"| {what} | {figure} |" for what, figure in rows)]) + "\n"
+
+
+def _table(name: str, what: str, measured: list[Figure]) -> str:
+    first = measured[0]
     rows = [f"## {name}", "", what, "", f"| way | records/s | beside `{first.name}` |", "|---|---:|---:|"]
-    rows += [f"| {each.name} | {each.rate:,.0f} | {each.rate / first.rate:.2f} |" for each in figures]
+    rows += [f"| {each.name} | {each.rate:,.0f} | {each.rate / first.rate:.2f} |" for each in measured]
     return "\n".join(rows) + "\n"
 
 
