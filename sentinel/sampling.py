@@ -7,6 +7,7 @@ from dataclasses import dataclass
 
 from sentinel.detect.engine import Engine
 from sentinel.detect.lane import Lane
+from sentinel.detect.unseen import ENOUGH
 from sentinel.problems import Problem, Span, did_you_mean
 from sentinel.scenarios import Log, Replay
 
@@ -49,6 +50,7 @@ def sample(engine: Engine, log: Log) -> Sample:
     read = 0
     for block in run.blocks(log):
         engine.judge(block, None)
+        engine.lanes[log.name].unseen.look(block, each=ENOUGH)
         read += len(block.data)
         if read >= MOST_BYTES:
             break
@@ -64,7 +66,7 @@ def sample(engine: Engine, log: Log) -> Sample:
 
 def _never_seen(lane: Lane, engine: Engine) -> Iterator[Problem]:
     files = {rule.about.key: rule.about.file for rule in engine.rules.detections}
-    for rule, field in lane.unseen.never_seen():
+    for rule, field in lane.unseen.never_seen(min(ENOUGH, lane.counts.lines)):
         message = f"'{rule}' asks for the field '{field}', which no record looked at has"
         yield Problem(Span(files[rule]), "R046", message, did_you_mean(field, sorted(lane.unseen.names)), "warning")
 

@@ -41,20 +41,20 @@ class Unseen:
         self.records = 0
         self.names: set[str] = set()
 
-    def look(self, block: Block, events: Sequence[Event]) -> None:
+    def look(self, block: Block, events: Sequence[Event] = (), each: int = EACH) -> None:
         """Look at some records of the block and some of its candidates, if it is this block's turn."""
         self._blocks += 1
         if not self._missing or (self.records >= ENOUGH and self._blocks % EACH):
             return
         for event in events[:CANDIDATES]:
             self._note(event.fields)
-        for start, end in _some(block):
+        for start, end in _some(block, each):
             parsed = self._parse(block.data[start:end].removesuffix(b"\r"), block.reference)
             self._note({"message": ""} if parsed is None else parsed[0])
 
-    def never_seen(self) -> list[tuple[str, str]]:
+    def never_seen(self, enough: int = ENOUGH) -> list[tuple[str, str]]:
         """Rule and field for each field that no record had, once enough were looked at."""
-        if self.records < ENOUGH:
+        if self.records < enough:
             return []
         missing = self._missing
         return [(rule, name) for rule, fields in self._asked.items() for name in fields if name in missing]
@@ -68,16 +68,16 @@ class Unseen:
             self.names.update(_names(fields))
 
 
-def _some(block: Block) -> Iterator[tuple[int, int]]:
-    """Places of a few records, spread over the block."""
+def _some(block: Block, each: int) -> Iterator[tuple[int, int]]:
+    """Places of so many records, spread over the block."""
     data, starts = block.data, block.starts
     if starts is not None:
-        for number in range(0, len(starts), max(1, len(starts) // EACH)):
+        for number in range(0, len(starts), max(1, len(starts) // each)):
             yield starts[number], starts[number + 1] - 1 if number + 1 < len(starts) else len(data)
         return
     last = -1
-    for part in range(EACH):
-        start = data.rfind(b"\n", 0, len(data) * part // EACH) + 1
+    for part in range(each):
+        start = data.rfind(b"\n", 0, len(data) * part // each) + 1
         end = data.find(b"\n", start)
         if last < start < end:
             yield start, end
