@@ -285,8 +285,10 @@ def _numbers(found: Any) -> dict[str, Any]:
 
 def differences(found: Any, expected: Any, path: str = "") -> list[str]:
     """Where two registers differ, each place with both values."""
-    if isinstance(found, dict) and isinstance(expected, dict) and found.keys() == expected.keys():
-        return [each for key in found for each in differences(found[key], expected[key], f"{path}/{key}")]
+    if isinstance(found, dict) and isinstance(expected, dict) and not isinstance(found, Counter):
+        alone = [f"{path}/{key}: only in one" for key in found.keys() ^ expected.keys()]
+        both = found.keys() & expected.keys()
+        return alone + [each for key in both for each in differences(found[key], expected[key], f"{path}/{key}")]
     return [] if found == expected else [f"{path}: {found} instead of {expected}"]
 
 

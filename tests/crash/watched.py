@@ -18,7 +18,7 @@ from threading import Event, Thread
 from time import monotonic
 from typing import Any
 
-from sentinel.control import ask
+from sentinel.control import NotRunning, ask
 from sentinel.store import Store, StoreError
 from sentinel.store.folder import DATABASE
 from sentinel.vault import Vault, VaultError
@@ -141,12 +141,15 @@ class Watched:
         (folder / "master").write_bytes(MASTER)
         (folder / "hook").write_text(f"whsec_{base64.b64encode(KEY).decode()}\n", encoding="ascii")
 
-    def start(self) -> None:
+    def start(self, *options: str) -> None:
+        """`sentinel run`, in its folder, so that whatever it might leave there is found."""
         assert self.process is None
         environ = {name: value for name, value in os.environ.items() if name not in NOT_OURS}
-        command = [sys.executable, "-m", "sentinel", "run", "-c", str(self.folder / "sentinel.yaml")]
+        command = [sys.executable, "-m", "sentinel", "run", "-c", "sentinel.yaml", *options]
         with self.log.open("ab") as log:
-            self.process = subprocess.Popen(command, stdin=subprocess.DEVNULL, stdout=log, stderr=log, env=environ)
+            self.process = subprocess.Popen(
+                command, stdin=subprocess.DEVNULL, stdout=log, stderr=log, env=environ, cwd=self.folder
+            )
 
     def kill(self) -> None:
         """As a crash: SIGKILL, whatever it is doing."""
@@ -155,9 +158,17 @@ class Watched:
         assert self.process.wait() == -signal.SIGKILL, self.last_words()
         self.process = None
 
+    def is_at_work(self) -> bool:
+        """It answers on its socket; from then on it ends cleanly when told to."""
+        assert not self.is_dead(), self.last_words()
+        with suppress(NotRunning):
+            return bool(self.ask("status"))
+        return False
+
     def stop(self) -> None:
         """As the service manager does."""
         assert self.process is not None
+        until(self.is_at_work, "it answers")
         self.process.terminate()
         assert self.process.wait(DEADLINE_SECONDS) == 0, self.last_words()
         self.process = None
