@@ -172,7 +172,7 @@ def _listed(rule: Correlation) -> str:
 
 
 def _texts(value: Any) -> tuple[str, ...]:
-    return () if value is None else (value,) if isinstance(value, str) else tuple(str(each) for each in value)
+    return () if value is None else tuple(str(each) for each in value) if isinstance(value, list) else (str(value),)
 
 
 def _names_in(condition: str) -> tuple[str, ...]:

@@ -310,3 +310,8 @@ def test_what_a_window_comes_to_does_not_hang_on_how_much_was_read_at_once() -> 
     one_by_one = [finding for each in (*records, end) for finding in bit_by_bit.judge(a_block([each]), None)]
     assert shown(together) == shown(one_by_one)
     assert [finding.value for finding in together] == [7]
+
+
+def test_a_field_that_is_no_text_is_a_field_of_that_name() -> None:
+    text = INNER.replace("field: host", "field: 3").replace("group-by: [user]", "group-by: 3")
+    assert problems(text) == ["29 R047 'many_reads' has no '3' to group by: it is grouped by user, host"]
