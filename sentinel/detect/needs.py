@@ -42,8 +42,39 @@ def every(needs: Sequence[Need]) -> Need:
     return known[0] if len(known) == 1 else Every(known) if known else None
 
 
+LONGEST = 32
+"""Characters of a beginning: more would hardly make it rarer."""
+
+MOST = 256
+"""Runs that are watched for where any of many will do; a longer list is watched for by its beginnings."""
+
+
 def either(needs: Sequence[Need]) -> Need:
     """OR of needs: one that says nothing makes the whole say nothing."""
     if not needs or any(each is None for each in needs):
         return None
+    if len(needs) > MOST:
+        return _beginnings([_one_run(each) for each in needs]) or Either(tuple(needs))
     return needs[0] if len(needs) == 1 else Either(tuple(needs))
+
+
+def _one_run(need: Need) -> Run | None:
+    """A run that must stand there, if the need is a run or has some that all must."""
+    runs = [need] if isinstance(need, Run) else need.needs if isinstance(need, Every) else ()
+    return max((each for each in runs if isinstance(each, Run)), key=lambda run: len(run.text), default=None)
+
+
+def _beginnings(runs: Sequence[Run | None]) -> Need:
+    """The longest beginnings of the runs of which there are no more than MOST; None where there are none."""
+    known = [each for each in runs if each is not None]
+    if len(known) < len(runs):
+        return None
+    for length in range(LONGEST, 0, -1):
+        short = dict.fromkeys(_shortened(each, length) for each in known)
+        if len(short) <= MOST:
+            return Either(tuple(short)) if len(short) > 1 else next(iter(short))
+    return None
+
+
+def _shortened(run: Run, length: int) -> Run:
+    return run if len(run.text) <= length else Run(run.field, run.text[:length], run.at_start)

@@ -3,13 +3,16 @@
 from __future__ import annotations
 
 from pathlib import Path
+from random import Random
 from typing import Any
 
 import pytest
 
 from sentinel import rulebook
+from sentinel.detect.match import need
+from sentinel.detect.needs import MOST, Either
 from sentinel.problems import Problem
-from tests.detecting import a_block, an_engine, json_lines
+from tests.detecting import a_block, an_engine, detection, json_lines, rules_of
 
 RULE = """\
 title: t
@@ -65,3 +68,20 @@ def test_a_list_has_ten_thousand_texts_unless_it_says_otherwise(tmp_path: Path) 
 def test_a_problem_with_a_list_says_nothing_of_what_stands_in_it(tmp_path: Path) -> None:
     _, problems = read(tmp_path, b"kim\nlee\nmax\n", ", max: 2")
     assert not any(name in str(each) for each in problems for name in ("kim", "lee"))
+
+
+@pytest.mark.parametrize(
+    "modifiers", ["expand", "expand|contains", "expand|endswith", "expand|startswith", "re|expand"]
+)
+def test_a_long_list_is_watched_for_by_beginnings_and_misses_nothing(modifiers: str) -> None:
+    random = Random(7)
+    letters = "aB7é-/\u0130 "
+    words = ["".join(random.choice(letters) for _ in range(random.randint(3, 9))).strip() + "x" for _ in range(600)]
+    rule = detection("r", {"selection": {f"f|{modifiers}": "%l%"}}, sentinel={"lists": {"l": words}})
+    rules = rules_of(rule)
+    needs = need(rules.detections[0].condition)
+    assert isinstance(needs, Either)
+    assert len(needs.needs) <= MOST
+    written = words if modifiers.startswith("re") else [each.swapcase() for each in words]
+    data = json_lines([{"f": each} for each in written if each.lower() in {word.lower() for word in words}])
+    assert len(an_engine(rules).matches(a_block(data))) == data.count(b"\n") > 500
