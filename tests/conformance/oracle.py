@@ -269,7 +269,8 @@ def searches(pattern: str, modifiers: list[str], words: str) -> bool:
     pattern = pattern.replace(r"\d", "[0-9]").replace(r"\w", "[0-9A-Za-z_]")
     if not flags & re.MULTILINE and pattern.endswith("$") and not pattern.endswith(r"\$"):
         pattern = pattern[:-1] + r"\Z"
-    return re.search(pattern, words, flags) is not None
+    # Of all letters this one alone is an `i` to Python when it ignores case, and a letter of its own to RE2.
+    return re.search(pattern, words.replace("İ", "\u2603"), flags) is not None
 
 
 PARTS = {
