@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Sequence
 from dataclasses import dataclass
 
@@ -45,6 +46,8 @@ def every(needs: Sequence[Need]) -> Need:
 LONGEST = 32
 """Characters of a beginning: more would hardly make it rarer."""
 
+_PLAIN = re.compile(r"[ !#-\[\]-~]+")
+
 MOST = 256
 """Runs that are watched for where any of many will do; a longer list is watched for by its beginnings."""
 
@@ -61,7 +64,17 @@ def either(needs: Sequence[Need]) -> Need:
 def _one_run(need: Need) -> Run | None:
     """A run that must stand there, if the need is a run or has some that all must."""
     runs = [need] if isinstance(need, Run) else need.needs if isinstance(need, Every) else ()
-    return max((each for each in runs if isinstance(each, Run)), key=lambda run: len(run.text), default=None)
+    plain = [_plain(each) for each in runs if isinstance(each, Run)]
+    return max(plain, key=lambda run: len(run.text) if _PLAIN.match(run.text) else 0, default=None)
+
+
+def _plain(run: Run) -> Run:
+    """The longest part of the run that stands in every format as it is: the beginning of another might say nothing."""
+    found = max(_PLAIN.finditer(run.text), key=lambda each: len(each[0]), default=None)
+    if found is None or found[0] == run.text:
+        return run
+    at_start, at_end = run.at_start and found.start() == 0, run.at_end and found.end() == len(run.text)
+    return Run(run.field, found[0], at_start, at_end)
 
 
 def _beginnings(runs: Sequence[Run | None]) -> Need:
