@@ -99,7 +99,12 @@ def receiving() -> Iterator[Receiver]:
 
     class Answers(BaseHTTPRequestHandler):
         def do_POST(self) -> None:
-            body = self.rfile.read(int(self.headers["Content-Length"]))
+            size = int(self.headers["Content-Length"])
+            body = self.rfile.read(size)
+            if len(body) < size:
+                # The sender was killed between the head of its message and the end.
+                self.close_connection = True
+                return
             is_taken = receiver.take({name.lower(): value for name, value in self.headers.items()}, body)
             with suppress(OSError):
                 self.send_response(204 if is_taken else 401)
