@@ -13,7 +13,7 @@ from typing import Any
 
 import pytest
 
-from sentinel import channels, config, formats, rulebook, sources
+from sentinel import channels, config, formats, rulebook, schema, sources, yamlfile
 from sentinel.__main__ import COMMANDS, load
 from sentinel.acts import MOVES
 from sentinel.cases.moves import DISMISSALS
@@ -24,6 +24,7 @@ from sentinel.detect.modifiers import MODIFIERS
 from sentinel.files import rule_files
 from sentinel.formats.base import FormatOptions
 from sentinel.metrics import Metrics
+from sentinel.rehearsal import Scenario
 
 ROOT = Path(__file__).parent.parent
 DOCS = ROOT / "docs"
@@ -223,7 +224,9 @@ def test_every_room_and_every_part_of_the_engine_is_on_the_map() -> None:
 
 
 def test_the_rules_that_are_shown_work_and_pass_their_tests(tmp_path: Path) -> None:
-    first, counting, _aliases, exception, tests = blocks(DOCS / "rules.md", "yaml")
+    first, counting, _aliases, exception, tests, scenario = blocks(DOCS / "rules.md", "yaml")
+    documents, _ = yamlfile.parse(scenario, "scenario.yml")
+    assert schema.validate(documents[0], Scenario, "S001")[1] == []
     shipped = text(ROOT / "rules" / "access" / "bulk_access.yml").split("\n---\n")[0]
     counted = counting + "\n".join(tests.split("\n")[1:])
     (tmp_path / "shown.yml").write_text(f"{first}\n---\n{shipped}\n---\n{counted}\n---\n{exception}", encoding="utf-8")
