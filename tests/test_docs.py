@@ -224,7 +224,7 @@ def test_every_room_and_every_part_of_the_engine_is_on_the_map() -> None:
 
 
 def test_the_rules_that_are_shown_work_and_pass_their_tests(tmp_path: Path) -> None:
-    first, counting, _aliases, exception, tests, scenario = blocks(DOCS / "rules.md", "yaml")
+    first, counting, _aliases, exception, tests, _pipeline, scenario = blocks(DOCS / "rules.md", "yaml")
     documents, _ = yamlfile.parse(scenario, "scenario.yml")
     assert schema.validate(documents[0], Scenario, "S001")[1] == []
     shipped = text(ROOT / "rules" / "access" / "bulk_access.yml").split("\n---\n")[0]
