@@ -54,7 +54,7 @@ def replay(path: Path, rules: Sequence[Path], inventory: Path, logsource: str) -
     """CPU seconds of a replay of the log, less those of a replay of nothing: the start of the program."""
     options = [option for rule in rules for option in ("--rules", str(rule))]
     command = [sys.executable, "-m", "sentinel", "replay", *options, "--inventory", str(inventory)]
-    command += ["--logsource", logsource, "--output", "json", "--stats"]
+    command += ["--logsource", logsource, "--output", "json"]
     return lambda: _cpu([*command, str(path)]) - _cpu([*command, "/dev/null"])
 
 
