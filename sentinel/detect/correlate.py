@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import math
 from bisect import insort
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from heapq import heappop, heappush
 from typing import Any
@@ -100,7 +100,6 @@ class Summary:
     actors: tuple[str, ...]
     systems: tuple[str, ...]
     categories: tuple[str, ...]
-    source: str
     digits: int
     verified: bool
     historical: bool
@@ -127,6 +126,10 @@ def _distinct(names: Sequence[str], hash_text: HashText) -> Counter:
     return counted
 
 
+Told = tuple[Episode, Micros, int | None]
+"""An episode, the time of its last event, and how many data subjects its last window is about; None for unknown."""
+
+
 class Tally:
     """All groups of one correlation: the state that must survive a restart.
 
@@ -139,6 +142,7 @@ class Tally:
         self.distinct = rule.kind == "value_count"
         self.measure = measure_of(rule)
         self.summaries: dict[int, Summary] = {}
+        self._parted: list[Told] = []
         self._due: list[tuple[Micros, int]] = []
         self._unswept: list[int] = []
         self.groups: dict[int, Group] = {}
@@ -255,13 +259,6 @@ class Tally:
             if bounds.hold(value):
                 yield Closed(key, begin, end, digest, self._held(group, None, ((end - 1, value),)))
 
-    def last_seen(self, key: int, episode: Episode) -> Micros:
-        """When the last event of the episode was; a window that is judged when it closes ends later than that."""
-        if self.rule.bounds is None:
-            return episode.held_at
-        entries = self.groups[key].window.between(episode.held_at - self._span, episode.held_at)
-        return entries[-STRIDE] if entries else episode.held_at
-
     def restore_waiting(self, key: int) -> None:
         """The group's windows are to be judged when they can change no more, as before a restart."""
         for begin, _ in self.groups[key].waiting:
@@ -271,7 +268,32 @@ class Tally:
         """The episode of the finding that fired; earlier ones are kept while an event that comes late may be theirs."""
         group = self.groups[key]
         over = min(floor, episode.fired_at) - self.late - self._quiet
+        self._part(key, [each for each in group.episodes if each.held_at <= over])
         group.episodes = (*(each for each in group.episodes if each.held_at > over), episode)
+
+    def _part(self, key: int, episodes: Iterable[Episode]) -> None:
+        """These episodes are no longer kept; what has not been told of them yet still is."""
+        self._parted += [self.told(key, each) for each in episodes if each.has_news]
+
+    def take_parted(self) -> list[Told]:
+        """The episodes that are no longer kept, to be told of now."""
+        parted, self._parted = self._parted, []
+        return parted
+
+    def forget_news(self) -> None:
+        """Nothing is to be told of any episode."""
+        self._parted.clear()
+        for group in self.groups.values():
+            for episode in group.episodes:
+                episode.subjects = set()
+                episode.has_news = False
+
+    def told(self, key: int, episode: Episode) -> Told:
+        """What is to be told of an episode of the group besides what it says itself: of the last window that held."""
+        entries = self.groups[key].window.between(episode.held_at - self._span, episode.held_at)
+        # A window that is judged when it closes ends later than its last event.
+        seen = entries[-STRIDE] if entries and self.rule.bounds is not None else episode.held_at
+        return episode, seen, len(set(entries[2::STRIDE]) - {0}) or None
 
     def escalated(self, key: int) -> list[Episode]:
         """Episodes of the group that have newly reached a multiple of the threshold that the rule wants to hear of."""
@@ -299,7 +321,8 @@ class Tally:
     def _evict(self) -> None:
         """Drop the least suspicious tenth: those furthest from the threshold, the longest silent first."""
         ranked = sorted(self.groups.items(), key=lambda pair: (_heat(pair[1], self._threshold), _last(pair[1])))
-        for key, _ in ranked[: max(1, len(ranked) // 10)]:
+        for key, group in ranked[: max(1, len(ranked) // 10)]:
+            self._part(key, group.episodes)
             del self.groups[key]
             self.evicted += 1
 

@@ -311,7 +311,8 @@ class Engine:
                 if closed.fired is not None:
                     known = tally.summaries[closed.key]
                     identity = findings.closed_id(tally.rule.about, closed.begin, closed.digest, ordinals)
-                    episode = _episode(identity, known.source, known.digits, closed.fired, closed.end)
+                    source, *_ = self.streams[closed.fired.entries[-1]]
+                    episode = _episode(identity, source, known.digits, closed.fired, closed.end)
                     tally.begin(closed.key, episode, self.floor)
                     yield tally, closed, closed.fired, identity
 
@@ -354,10 +355,7 @@ class Engine:
         """What was restored has been told before."""
         self._touched.clear()
         for tally in self.tallies:
-            for group in tally.groups.values():
-                for episode in group.episodes:
-                    episode.subjects = set()
-                    episode.has_news = False
+            tally.forget_news()
 
     def sweep(self) -> None:
         """Forget some of the groups that have long been silent. Changes no finding; to be called now and then."""
@@ -366,7 +364,8 @@ class Engine:
 
     def updates(self) -> list[Finding]:
         """How the episodes that went on since this was last asked stand now."""
-        found = [
+        found = [findings.of_episode(tally.rule, *told) for tally in self.tallies for told in tally.take_parted()]
+        found += [
             self._told(self.tallies[index], key, episode)
             for index, key in sorted(self._touched)
             if key in self.tallies[index].groups
@@ -378,8 +377,7 @@ class Engine:
 
     @staticmethod
     def _told(tally: Tally, key: int, episode: Episode) -> Finding:
-        seen = tally.last_seen(key, episode)
-        finding = findings.of_episode(tally.rule, episode, seen, tally.groups[key].window.subjects())
+        finding = findings.of_episode(tally.rule, *tally.told(key, episode))
         episode.subjects = set()
         episode.has_news = False
         return finding

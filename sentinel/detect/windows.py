@@ -52,10 +52,6 @@ class Window:
         counts = dict.fromkeys(self.entries[left + 1 : right : STRIDE], 1) if self.counts is not None else None
         return self._size(left, right, counts)
 
-    def subjects(self) -> int | None:
-        """How many data subjects the window that ends at the last entry is about; None where no entry names one."""
-        return len(set(self.entries[self.head + 2 :: STRIDE]) - {0}) or None
-
     def add(self, entry: tuple[int, int, int, int, int], span: Micros) -> float | None:
         """Append an entry that is not older than the last one, and say what its window comes to; None, and nothing
         done, where it is older.

@@ -300,6 +300,17 @@ def test_an_episode_that_goes_on_as_its_windows_close_is_told_of_with_each_event
     assert (update.last_seen, update.evidence_total, update.suppressed) == (BEGIN + 65 * SECOND, 4, 2)
 
 
+def test_an_episode_that_ended_long_before_anybody_asked_is_told_of() -> None:
+    found = correlation("{type: event_count, rules: [read], group-by: [user], timespan: 1m, condition: {gte: 2}}")
+    engine = an_engine(found)
+    records = [(at, act("read")) for at in (0, 1, 2, 3, 5000, 5001)]
+    first, second = engine.judge(a_block(records), None)
+    assert first.id != second.id
+    (update,) = engine.updates()
+    assert (update.id, update.last_seen, update.evidence_total) == (first.id, BEGIN + 3 * SECOND, 4)
+    assert engine.updates() == []
+
+
 def test_what_a_window_comes_to_does_not_hang_on_how_much_was_read_at_once() -> None:
     found = correlation("{type: event_count, rules: [read], group-by: [user], timespan: 1m, condition: {eq: 7}}")
     records: list[Record] = [(10 * number, act("read")) for number in range(1000)]
