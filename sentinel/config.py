@@ -187,7 +187,7 @@ def _typed(
 
 def _with_absolute_paths(part: BaseModel, folder: Path) -> BaseModel:
     changes: dict[str, Any] = {}
-    for name in ("paths", "ca_file"):
+    for name in ("paths", "ca_file", "client_cert", "client_key"):
         written = getattr(part, name, None)
         if isinstance(written, str):
             changes[name] = str(folder / written)

@@ -16,7 +16,7 @@ from collections.abc import Iterable
 from random import Random
 from typing import Protocol
 
-from sentinel.channels.base import Channel, Later, Never, Outcome, Sent
+from sentinel.channels.base import Attempt, Channel, Later, Never, Outcome, Sent
 from sentinel.clock import SECOND, Clock, Micros
 from sentinel.store.errors import StoreError
 from sentinel.store.outbox import OutboxRow
@@ -51,8 +51,8 @@ class Outbox(Protocol):
     def mark_inflight(self, message_id: str, channel: str) -> None:
         """An attempt begins."""
 
-    def mark_sent(self, message_id: str, channel: str, now: Micros, detail: str = "") -> None:
-        """The service took it."""
+    def mark_sent(self, message_id: str, channel: str, now: Micros, detail: str = "", reference: str = "") -> None:
+        """The service took it, and calls it by `reference`."""
 
     def put_back(self, message_id: str, channel: str, attempts: int, next_at: Micros, reason: str) -> None:
         """To be tried again from `next_at`."""
@@ -118,15 +118,16 @@ class Round:
 
     def _try(self, row: OutboxRow) -> None:
         self._outbox.mark_inflight(row.message_id, row.channel)
-        outcome = self._channel.send(row.message_id, row.body, self._clock.now())
+        now = self._clock.now()
+        outcome = self._channel.send(Attempt(row.message_id, row.body, now, row.interrupted, row.thread))
         self._unmarked = (row, outcome)
         self._reports.attempted(row.channel, outcome)
         self._mark(row, outcome)
 
     def _mark(self, row: OutboxRow, outcome: Outcome) -> None:
         match outcome:
-            case Sent(detail):
-                self._outbox.mark_sent(row.message_id, row.channel, self._clock.now(), detail)
+            case Sent(detail, reference):
+                self._outbox.mark_sent(row.message_id, row.channel, self._clock.now(), detail, reference)
             case Later(reason, after_seconds):
                 attempts = row.attempts + 1
                 moment = next_attempt(attempts, self._clock.now(), after_seconds, self._random)

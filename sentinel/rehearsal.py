@@ -17,7 +17,7 @@ from pydantic import BaseModel, ConfigDict, Field
 from sentinel import files, formats, inventory, rulebook, schema
 from sentinel.cases.book import Book
 from sentinel.cases.clocks import CaseOptions, earliest
-from sentinel.channels.base import Outcome, Sent
+from sentinel.channels.base import Attempt, Outcome, Sent
 from sentinel.clock import Micros, from_datetime, rfc3339
 from sentinel.detect.engine import Engine
 from sentinel.detect.lane import SourceView
@@ -155,7 +155,7 @@ class _Stage:
         self._owed.append(notification.key.rpartition("/")[2])
         return b""
 
-    def send(self, message_id: str, body: bytes, now: Micros) -> Outcome:  # noqa: ARG002  (as above)
+    def send(self, attempt: Attempt) -> Outcome:  # noqa: ARG002  (as above)
         return Sent()
 
     # --- going on ------------------------------------------------------------------------------------------------

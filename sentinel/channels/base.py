@@ -12,10 +12,26 @@ from sentinel.model import Notification
 
 
 @dataclass(frozen=True, slots=True)
+class Attempt:
+    """One try to send a message: the same `message_id` and `body` in every try, at `now`.
+
+    `may_have_arrived`: an earlier try was cut off by a stop or a crash. `thread` is what the service called the first
+    message of this case (`Sent.reference`), empty where there is none.
+    """
+
+    message_id: str
+    body: bytes
+    now: Micros
+    may_have_arrived: bool = False
+    thread: str = ""
+
+
+@dataclass(frozen=True, slots=True)
 class Sent:
-    """The service took the message."""
+    """The service took the message. `reference` is what the service calls it, where it can be answered to by that."""
 
     detail: str = ""
+    reference: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -38,8 +54,9 @@ Outcome = Sent | Later | Never
 
 class Channel(Protocol):
     """One configured way to reach people. `render` is pure and is called once, when the message is owed; `send` may be
-    called many times, from the courier's thread for this channel, and returns instead of raising. Neither reason texts
-    nor logs ever hold a secret (a webhook's URL is one) or personal data.
+    called many times, from the courier's thread for this channel, and returns instead of raising. A service that
+    cannot recognise a repeat by the id is told in the message that it may be one. Neither reason texts nor logs ever
+    hold a secret (a webhook's URL is one) or personal data.
     """
 
     name: str
@@ -47,8 +64,8 @@ class Channel(Protocol):
     def render(self, notification: Notification) -> bytes:
         """The exact body to send, without anything from a log line in it."""
 
-    def send(self, message_id: str, body: bytes, now: Micros) -> Outcome:
-        """One attempt, bounded in time and size. `message_id` is the same in every attempt."""
+    def send(self, attempt: Attempt) -> Outcome:
+        """One attempt, bounded in time and size."""
 
 
 class ChannelError(Exception):

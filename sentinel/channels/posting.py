@@ -13,7 +13,7 @@ from __future__ import annotations
 import ipaddress
 import socket
 import threading
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from contextlib import suppress
 from dataclasses import dataclass
 from email.utils import parsedate_to_datetime
@@ -56,24 +56,48 @@ class Bounds:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Target:
-    """Where to post. `url` may itself be a secret. `ca_file` replaces the public certificate authorities."""
+    """Where to post. `url` may itself be a secret. `ca_file` replaces the public certificate authorities.
+
+    `client_cert` are the files of the certificate and the key by which this program shows who it is (mutual TLS).
+    """
 
     url: str
     allow_private: bool = False
     ca_file: str | None = None
+    client_cert: tuple[str, str] | None = None
     bounds: Bounds = Bounds()
 
 
-def target_of(url: str, timeout: Micros, *, allow_private: bool, ca_file: str | None) -> Target:
+def target_of(
+    url: str,
+    timeout: Micros,
+    *,
+    allow_private: bool,
+    ca_file: str | None,
+    client_cert: tuple[str, str] | None = None,
+) -> Target:
     """The place of these options; `timeout` is for the answer, and at most 5 s of it for the connection."""
+    return Target(
+        url=url, allow_private=allow_private, ca_file=ca_file, client_cert=client_cert, bounds=bounds_of(timeout)
+    )
+
+
+def bounds_of(timeout: Micros) -> Bounds:
+    """How long an attempt may take where so much is given for the answer."""
     read = timeout / SECOND
     connect = min(CONNECT_SECONDS, read)
-    bounds = Bounds(connect=connect, read=read, total=connect + read)
-    return Target(url=url, allow_private=allow_private, ca_file=ca_file, bounds=bounds)
+    return Bounds(connect=connect, read=read, total=connect + read)
 
 
-def post(target: Target, body: bytes, headers: Mapping[str, str], now: Micros) -> Outcome:
-    """One attempt. Never raises for anything that the network or the service does."""
+Judge = Callable[[bytes], Outcome]
+"""What the answer's beginning means where its status is 2xx."""
+
+
+def post(target: Target, body: bytes, headers: Mapping[str, str], now: Micros, judge: Judge | None = None) -> Outcome:
+    """One attempt. Never raises for anything that the network or the service does.
+
+    Without `judge` the status alone says what became of it, and nothing of the answer is looked at.
+    """
     with _Session() as session:
         try:
             request = session.prepare_request(requests.Request("POST", target.url, data=body, headers=dict(headers)))
@@ -84,7 +108,7 @@ def post(target: Target, body: bytes, headers: Mapping[str, str], now: Micros) -
         if isinstance(addresses, Later | Never):
             return addresses
         request.headers["Host"] = parts.netloc.rpartition("@")[2]
-        return _tried(session, request, parts, addresses, target, now)
+        return _tried(session, request, parts, addresses, target, judge, now)
 
 
 class _Session(requests.Session):
@@ -100,20 +124,27 @@ class _Session(requests.Session):
 
 
 def _resolved(parts: SplitResult, allow_private: bool) -> list[Address] | Later | Never:
-    """The addresses that may be asked, in the order in which the system prefers them."""
     try:
         port = parts.port or (443 if parts.scheme == "https" else 80)
-        answers = socket.getaddrinfo(parts.hostname, port, type=socket.SOCK_STREAM)
+    except ValueError:
+        return Never("the address is not a URL")
+    return addresses_of(parts.hostname or "", port, allow_private=allow_private, has_tls=parts.scheme == "https")
+
+
+def addresses_of(host: str, port: int, *, allow_private: bool, has_tls: bool) -> list[Address] | Later | Never:
+    """The addresses of the host that may be asked, in the order in which the system prefers them, three at most."""
+    try:
+        answers = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM)
     except (OSError, UnicodeError, ValueError):
         return Later("the name of the service cannot be resolved")
     found = list(dict.fromkeys(ipaddress.ip_address(str(answer[4][0]).partition("%")[0]) for answer in answers))
     allowed = [address for address in found if is_allowed(address, allow_private=allow_private)]
     if not allowed:
         return Never("the service is at a private address: 'allow_private: true' is needed, and link-local is refused")
-    if parts.scheme != "https":
+    if not has_tls:
         allowed = [address for address in allowed if address.is_loopback]
         if not allowed:
-            return Never("http without TLS is only for a service on this machine")
+            return Never("without TLS only a service on this machine is asked")
     return allowed[:_ADDRESSES_TRIED]
 
 
@@ -146,6 +177,7 @@ def _tried(
     parts: SplitResult,
     addresses: list[Address],
     target: Target,
+    judge: Judge | None,
     now: Micros,
 ) -> Outcome:
     outcome: Outcome = Later("the service cannot be reached")
@@ -157,7 +189,7 @@ def _tried(
         for address in addresses:
             session.mount(f"{parts.scheme}://", _Pinned(address, parts, opened))
             try:
-                return _sent(session, request, target, now)
+                return _sent(session, request, target, judge, now)
             except requests.RequestException as error:
                 outcome = Later(_reason(error))
                 if opened:  # it was reached: another address would be asked the same thing twice
@@ -167,7 +199,9 @@ def _tried(
     return outcome
 
 
-def _sent(session: _Session, request: requests.PreparedRequest, target: Target, now: Micros) -> Outcome:
+def _sent(
+    session: _Session, request: requests.PreparedRequest, target: Target, judge: Judge | None, now: Micros
+) -> Outcome:
     bounds = target.bounds
     response = session.send(
         request,
@@ -175,13 +209,16 @@ def _sent(session: _Session, request: requests.PreparedRequest, target: Target, 
         allow_redirects=False,
         timeout=(bounds.connect, bounds.read),
         verify=target.ca_file or True,
+        cert=target.client_cert,
         proxies={},
     )
+    answer = b""
     with response:
         # The status line is all that counts; a service that breaks off behind it has taken the message.
         with suppress(urllib3.exceptions.HTTPError, OSError):
-            response.raw.read(ANSWER_BYTES, decode_content=False)
-        return outcome_of(response.status_code, response.headers.get("Retry-After"), now)
+            answer = response.raw.read(ANSWER_BYTES, decode_content=False)
+        outcome = outcome_of(response.status_code, response.headers.get("Retry-After"), now)
+    return judge(answer) if judge is not None and isinstance(outcome, Sent) else outcome
 
 
 def _cut(opened: list[socket.socket]) -> None:

@@ -8,14 +8,25 @@ from __future__ import annotations
 
 import re
 import unicodedata
+from collections.abc import Callable
+from dataclasses import dataclass
+
+from sentinel.model import Notification
 
 RUNES = 120
 """The longest value shown."""
+
+LINE_RUNES = 300
+"""The longest line of a message."""
+
+REPEAT = "Possible repeat: this message may have arrived already, before a restart."
+"""What is put before a message that may have arrived, for a service that cannot tell by itself."""
 
 _INVISIBLE = frozenset("\u034f\u115f\u1160\u17b4\u17b5\u180b\u180c\u180d\u180f\u2800\u3164\uffa0")
 """Signs that take no or empty space although Unicode does not call them format characters."""
 
 _SPACE = re.compile(r"\s+")
+_LINK = re.compile(r"(?<=\w)(?=://)|(?<=\bwww)(?=\.)|(?<=\bmailto)(?=:)", re.IGNORECASE)
 
 
 def clean(text: str, runes: int = RUNES) -> str:
@@ -45,3 +56,49 @@ def _shown(sign: str) -> str:
 
 def _is_variation_selector(sign: str) -> bool:
     return "\ufe00" <= sign <= "\ufe0f" or "\U000e0100" <= sign <= "\U000e01ef"
+
+
+@dataclass(frozen=True, slots=True)
+class Words:
+    """What every channel for people shows, in the same order: what happened, the facts, what to do, the id."""
+
+    headline: str
+    lines: tuple[str, ...]
+    action: str
+    foot: str
+
+
+def words(notification: Notification, escape: Callable[[str], str] = str) -> Words:
+    """The words of the message, each line made harmless and then escaped for its service.
+
+    No address in them becomes a link where a service makes links by itself: a space breaks its beginning.
+    """
+
+    def harmless(text: str) -> str:
+        return escape(_LINK.sub(" ", clean(text, LINE_RUNES)))
+
+    return Words(
+        headline=harmless(notification.headline),
+        lines=tuple(harmless(line) for line in notification.lines),
+        action=harmless(notification.next_action),
+        foot=harmless(f"{notification.id} {notification.key}"),
+    )
+
+
+def cut(text: str, size: int, sizer: Callable[[str], int] = len) -> str:
+    """The text, or as much of its beginning as has `size` with "…" behind it, as `sizer` measures."""
+    if sizer(text) <= size:
+        return text
+    low, high = 0, len(text)
+    while low < high:
+        middle = (low + high + 1) // 2
+        if sizer(text[:middle]) + sizer("…") <= size:
+            low = middle
+        else:
+            high = middle - 1
+    return text[:low] + "…"
+
+
+def utf8_size(text: str) -> int:
+    """Bytes of the text in UTF-8."""
+    return len(text.encode())

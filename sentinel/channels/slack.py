@@ -1,98 +1,151 @@
-"""A message to one Slack channel through an incoming webhook.
+"""A message to one Slack channel, through an incoming webhook or as a bot.
 
 Rules of this file:
-1. The webhook's URL is a secret: whoever has it can post. It is in no reason, log or representation.
+1. The webhook's URL and the bot's token are secrets: they are in no reason, log or representation.
 2. Values stand in `plain_text` objects, where Slack interprets no markup; and &, < and > are escaped everywhere, also
    in the fallback `text`, which makes notifications and would ping on `<!channel>`.
+3. A bot's first message of a case is the head of a thread and always shows how the case stands; what comes later is
+   put under it, and shown in the channel as well where it cannot wait.
 """
 
 from __future__ import annotations
 
 from collections.abc import Callable
 from typing import Any, Literal
-from urllib.parse import urlsplit
 
 import orjson
+from pydantic import model_validator
 
-from sentinel.channels.base import ChannelError, ChannelOptions, Outcome
-from sentinel.channels.posting import Target, post, target_of
-from sentinel.channels.safety import clean
-from sentinel.clock import SECOND, Micros
-from sentinel.durations import Duration
+from sentinel.cases.wording import message_type
+from sentinel.channels.base import Attempt, Channel, ChannelError, Later, Never, Outcome, Sent
+from sentinel.channels.hook import HEADERS, Hook, Payload, PostOptions, marked, secret_address
+from sentinel.channels.posting import Target, post
+from sentinel.channels.safety import REPEAT, Words, words
 from sentinel.model import Notification
 from sentinel.secrets import SecretRef
+
+API = "https://slack.com/api"
 
 _HEADER_SIGNS = 150
 _SECTION_SIGNS = 3000
 _TEXT_SIGNS = 500
-_LINE_RUNES = 300
 _ENTITIES = {"&": "&amp;", "<": "&lt;", ">": "&gt;"}
+_PASSING = frozenset({"ratelimited", "rate_limited", "internal_error", "fatal_error", "service_unavailable"})
+"""Errors of Slack's methods that go away by themselves."""
+_PRESSING = frozenset({"case.escalated", "case.overdue", "case.reopened"})
+"""Kinds of message that the channel sees too, not only who follows the thread."""
 
 
-class SlackOptions(ChannelOptions):
-    """A `type: slack` channel. `url` is where the incoming webhook's URL is kept.
+class SlackOptions(PostOptions):
+    """A `type: slack` channel: `url` is where the incoming webhook's URL is kept; or, instead of it, `token` is where
+    a bot's token is kept and `channel` the id of the channel it posts to (the bot needs the scope `chat:write`).
 
-    `allow_private` and `ca_file` are for services of the own network that speak Slack's form (Mattermost, Rocket.Chat).
+    `api` is for tests and for services of the own network that speak Slack's methods.
     """
 
     type: Literal["slack"] = "slack"
-    url: SecretRef
-    allow_private: bool = False
-    ca_file: str | None = None
-    timeout: Duration = 15 * SECOND
+    url: SecretRef | None = None
+    token: SecretRef | None = None
+    channel: str | None = None
+    api: str = API
+
+    @model_validator(mode="after")
+    def _is_one_of_two_ways(self) -> SlackOptions:
+        if (self.url is None) == (self.token is None):
+            raise ValueError("a slack channel has either 'url' (an incoming webhook) or 'token' and 'channel' (a bot)")
+        if (self.token is None) != (self.channel is None):
+            raise ValueError("a slack bot needs 'token' and 'channel', the id of the channel it posts to")
+        if not self.api.startswith("https://") and not self.allow_private:
+            raise ValueError("the address of the api begins with https://")
+        return self
 
 
-class Slack:
-    """Posts to a Slack incoming webhook. Slack has no key to recognise a repeat by: the message shows its id."""
+class Bot:
+    """Posts as a bot. Slack has no key to recognise a repeat by: the message shows its id."""
 
-    def __init__(self, name: str, target: Target) -> None:
+    def __init__(self, name: str, api: Callable[[str], Target], token: str, channel: str) -> None:
         self.name = name
-        self._target = target
+        self._api = api
+        self._headers = {**HEADERS, "Authorization": f"Bearer {token}"}
+        self._channel = channel
 
     def render(self, notification: Notification) -> bytes:
-        lines = "\n".join(clean(line, _LINE_RUNES) for line in notification.lines)
-        headline = clean(notification.headline, _LINE_RUNES)
-        message = {
-            "text": escaped(headline, _TEXT_SIGNS),
-            "mrkdwn": False,
-            "parse": "none",
-            "link_names": False,
-            "unfurl_links": False,
-            "unfurl_media": False,
-            "blocks": [
-                {"type": "header", "text": _plain(headline, _HEADER_SIGNS)},
-                {"type": "section", "text": _plain(lines or headline, _SECTION_SIGNS)},
-                {"type": "section", "text": _plain(clean(notification.next_action, _LINE_RUNES), _SECTION_SIGNS)},
-                {"type": "context", "elements": [_plain(f"{notification.id} {notification.key}", _HEADER_SIGNS)]},
-            ],
-        }
-        return orjson.dumps(message)
+        pressing = message_type(notification.key) in _PRESSING
+        return orjson.dumps({**_payload(notification), "channel": self._channel, "reply_broadcast": pressing})
 
-    def send(self, message_id: str, body: bytes, now: Micros) -> Outcome:
-        del message_id  # there is no header for it: it is in the message
-        headers = {
-            "Content-Type": "application/json; charset=utf-8",
-            "Accept-Encoding": "identity",
-            "User-Agent": "breach-sentinel",
-        }
-        return post(self._target, body, headers, now)
+    def send(self, attempt: Attempt) -> Outcome:
+        payload = orjson.loads(marked(attempt, _mark))
+        channel, _, head = attempt.thread.partition("/")
+        if not head:
+            del payload["reply_broadcast"]
+            return self._call("chat.postMessage", payload, attempt)
+        outcome = self._call("chat.postMessage", {**payload, "channel": channel, "thread_ts": head}, attempt)
+        if isinstance(outcome, Sent):
+            del payload["reply_broadcast"]
+            shown = self._call("chat.update", {**payload, "channel": channel, "ts": head}, attempt)
+            if not isinstance(shown, Sent):
+                return Sent("in its thread; the first message still shows an earlier state", outcome.reference)
+        return outcome
+
+    def _call(self, method: str, payload: Payload, attempt: Attempt) -> Outcome:
+        return post(self._api(method), orjson.dumps(payload), self._headers, attempt.now, _judged)
 
 
-def make_slack(name: str, options: SlackOptions, resolve_secret: Callable[[SecretRef], str]) -> Slack:
+def _judged(answer: bytes) -> Outcome:
+    """Slack's methods answer 200 also where they did nothing; `ok` says."""
+    try:
+        said = orjson.loads(answer)
+        if said["ok"]:
+            return Sent("posted", f"{said['channel']}/{said['ts']}")
+        error = str(said["error"])
+    except (orjson.JSONDecodeError, KeyError, TypeError):
+        return Later("the answer is not one of Slack's")
+    if error in _PASSING:
+        return Later(f"Slack says {error}")
+    known = error if error.isascii() and error.replace("_", "").isalpha() and len(error) < 60 else "no"
+    return Never(f"Slack says {known}")
+
+
+def make_slack(name: str, options: SlackOptions, resolve_secret: Callable[[SecretRef], str]) -> Channel:
     """The channel of these options.
 
-    Raises ChannelError for a URL of the wrong form, and whatever `resolve_secret` raises.
+    Raises ChannelError for a secret of the wrong form, and whatever `resolve_secret` raises.
     """
-    url = resolve_secret(options.url).strip()
-    parts = urlsplit(url)
-    if parts.hostname is None or parts.scheme not in {"http", "https"}:
-        raise ChannelError(
-            f"{options.url} of channel '{name}' is no web address", "it begins with https://hooks.slack.com/services/"
-        )
-    if parts.scheme == "http" and not options.allow_private:
-        raise ChannelError(f"{options.url} of channel '{name}' is an address without TLS", "use https://")
-    target = target_of(url, options.timeout, allow_private=options.allow_private, ca_file=options.ca_file)
-    return Slack(name, target)
+    if options.url is not None:
+        begins = "https://hooks.slack.com/services/"
+        url = secret_address(name, options.url, resolve_secret, begins, allow_private=options.allow_private)
+        return Hook(name, options.target(url), _payload, _mark)
+    assert options.token is not None
+    token = resolve_secret(options.token).strip()
+    if not token.isascii() or not token.isprintable() or " " in token:
+        raise ChannelError(f"{options.token} of channel '{name}' is no token", "a bot's token begins with xoxb-")
+    return Bot(name, lambda method: options.target(f"{options.api}/{method}"), token, options.channel or "")
+
+
+def _payload(notification: Notification) -> Payload:
+    said = words(notification)
+    return {
+        "text": escaped(said.headline, _TEXT_SIGNS),
+        "mrkdwn": False,
+        "parse": "none",
+        "link_names": False,
+        "unfurl_links": False,
+        "unfurl_media": False,
+        "blocks": _blocks(said),
+    }
+
+
+def _blocks(said: Words) -> list[Payload]:
+    return [
+        {"type": "header", "text": _plain(said.headline, _HEADER_SIGNS)},
+        {"type": "section", "text": _plain("\n".join(said.lines) or said.headline, _SECTION_SIGNS)},
+        {"type": "section", "text": _plain(said.action, _SECTION_SIGNS)},
+        {"type": "context", "elements": [_plain(said.foot, _HEADER_SIGNS)]},
+    ]
+
+
+def _mark(payload: Payload) -> None:
+    payload["blocks"].insert(1, {"type": "context", "elements": [_plain(REPEAT, _HEADER_SIGNS)]})
 
 
 def escaped(text: str, signs: int) -> str:

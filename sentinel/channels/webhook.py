@@ -9,94 +9,88 @@ import base64
 import binascii
 import hmac
 from collections.abc import Callable
-from typing import Any, Literal
+from typing import Annotated, Literal
 from urllib.parse import urlsplit
 
-import orjson
-from pydantic import field_validator, model_validator
+from pydantic import AfterValidator, model_validator
 
-from sentinel.cases.register import case_row
-from sentinel.cases.wording import message_type
-from sentinel.channels.base import ChannelError, ChannelOptions, Outcome
-from sentinel.channels.posting import Target, post, target_of
-from sentinel.channels.safety import clean
-from sentinel.clock import SECOND, Micros, rfc3339
-from sentinel.durations import Duration
+from sentinel.channels.base import Attempt, ChannelError, Outcome
+from sentinel.channels.hook import HEADERS, PostOptions, is_web_address
+from sentinel.channels.payload import as_json
+from sentinel.channels.posting import Target, post
+from sentinel.clock import SECOND, rfc3339
 from sentinel.model import Notification
 from sentinel.secrets import SecretRef
 
-BODY_BYTES = 20_000
-"""The specification asks for payloads below 20 kB."""
-
-_LINE_RUNES = 300
 _PREFIX = "whsec_"
 _MAKE_ONE = "make one: echo whsec_$(openssl rand -base64 32)"
-
-_HARMLESS = ((b"<", b"\\u003c"), (b">", b"\\u003e"), (b"&", b"\\u0026"))
-"""Inside JSON these can only stand in texts; escaped, the body is harmless where somebody pastes it into a page."""
+_TYPES = {"standard": "application/json", "cloudevents": "application/cloudevents+json; charset=utf-8"}
 
 
-class WebhookOptions(ChannelOptions):
+class WebhookOptions(PostOptions):
     """A `type: webhook` channel.
 
     `secret` is `whsec_` and 24 to 64 bytes in base64. `old_secrets` sign too, so that a receiver can change over.
-    `allow_private` admits addresses of the own network, and plain http to this machine. `ca_file` holds the
-    certificate authorities of the service instead of the public ones. `timeout` is for its answer.
+    `form` is that of the body: `standard`, or `cloudevents` for an envelope after CloudEvents 1.0. `client_cert` and
+    `client_key` are files by which this program shows who it is, where the service asks for that (mutual TLS).
     """
 
     type: Literal["webhook"] = "webhook"
-    url: str
+    url: Annotated[str, AfterValidator(is_web_address)]
     secret: SecretRef
     old_secrets: tuple[SecretRef, ...] = ()
-    allow_private: bool = False
-    ca_file: str | None = None
-    timeout: Duration = 15 * SECOND
-
-    @field_validator("url")
-    @classmethod
-    def _is_a_url(cls, value: str) -> str:
-        parts = urlsplit(value)
-        if parts.scheme not in {"http", "https"} or not parts.hostname:
-            raise ValueError("a webhook's address begins with https:// and names a host")
-        if parts.username is not None or parts.password is not None:
-            raise ValueError("a webhook's address holds no user name or password")
-        return value
+    form: Literal["standard", "cloudevents"] = "standard"
+    client_cert: str | None = None
+    client_key: str | None = None
 
     @model_validator(mode="after")
-    def _http_is_for_this_machine(self) -> WebhookOptions:
+    def _goes_together(self) -> WebhookOptions:
         if urlsplit(self.url).scheme == "http" and not self.allow_private:
             raise ValueError("http without TLS needs 'allow_private: true' and a service on this machine")
+        if (self.client_cert is None) != (self.client_key is None):
+            raise ValueError("'client_cert' and 'client_key' go together")
         return self
+
+    @property
+    def certificate(self) -> tuple[str, str] | None:
+        """The files by which this program shows who it is."""
+        return None if self.client_cert is None or self.client_key is None else (self.client_cert, self.client_key)
 
 
 class Webhook:
     """Posts signed JSON. See https://www.standardwebhooks.com for the headers."""
 
-    def __init__(self, name: str, target: Target, keys: tuple[bytes, ...]) -> None:
+    def __init__(self, name: str, target: Target, keys: tuple[bytes, ...], form: str = "standard") -> None:
         self.name = name
         self._target = target
         self._keys = keys
+        self._form = form
 
     def render(self, notification: Notification) -> bytes:
-        for shown in (20, 5, 1):
-            body = orjson.dumps(_payload(notification, shown))
-            for sign, escaped in _HARMLESS:
-                body = body.replace(sign, escaped)
-            if len(body) < BODY_BYTES:
-                break
-        return body
+        return as_json(notification, None if self._form == "standard" else _envelope(notification))
 
-    def send(self, message_id: str, body: bytes, now: Micros) -> Outcome:
-        seconds = str(now // SECOND)
+    def send(self, attempt: Attempt) -> Outcome:
+        seconds = str(attempt.now // SECOND)
         headers = {
-            "Content-Type": "application/json",
-            "Accept-Encoding": "identity",
-            "User-Agent": "breach-sentinel",
-            "webhook-id": message_id,
+            **HEADERS,
+            "Content-Type": _TYPES[self._form],
+            "webhook-id": attempt.message_id,
             "webhook-timestamp": seconds,
-            "webhook-signature": signature(self._keys, message_id, seconds, body),
+            "webhook-signature": signature(self._keys, attempt.message_id, seconds, attempt.body),
         }
-        return post(self._target, body, headers, now)
+        return post(self._target, attempt.body, headers, attempt.now)
+
+
+def _envelope(notification: Notification) -> dict[str, str]:
+    """The attributes of CloudEvents 1.0 that the message does not have by itself."""
+    return {
+        "specversion": "1.0",
+        "id": notification.id,
+        "source": "urn:sentinel",
+        "subject": notification.case.id,
+        "time": rfc3339(notification.owed_at, 3),
+        "datacontenttype": "application/json",
+    }
 
 
 def make_webhook(name: str, options: WebhookOptions, resolve_secret: Callable[[SecretRef], str]) -> Webhook:
@@ -108,8 +102,7 @@ def make_webhook(name: str, options: WebhookOptions, resolve_secret: Callable[[S
         key_of(resolve_secret(reference), f"{reference} of channel '{name}'")
         for reference in (options.secret, *options.old_secrets)
     )
-    target = target_of(options.url, options.timeout, allow_private=options.allow_private, ca_file=options.ca_file)
-    return Webhook(name, target, keys)
+    return Webhook(name, options.target(options.url, options.certificate), keys, options.form)
 
 
 def key_of(secret: str, what: str) -> bytes:
@@ -129,29 +122,3 @@ def signature(keys: tuple[bytes, ...], message_id: str, seconds: str, body: byte
     """The `webhook-signature` header: one `v1,…` for each key, with spaces between."""
     signed = f"{message_id}.{seconds}.".encode() + body
     return " ".join("v1," + base64.b64encode(hmac.digest(key, signed, "sha256")).decode() for key in keys)
-
-
-def _payload(notification: Notification, shown: int) -> dict[str, Any]:
-    return {
-        "type": message_type(notification.key),
-        "timestamp": rfc3339(notification.owed_at, 3),
-        "data": {
-            "id": notification.id,
-            "key": notification.key,
-            "headline": clean(notification.headline, _LINE_RUNES),
-            "lines": [clean(line, _LINE_RUNES) for line in notification.lines],
-            "next_action": clean(notification.next_action, _LINE_RUNES),
-            "case": _cleaned(case_row(notification.case, notification.owed_at), shown),
-        },
-    }
-
-
-def _cleaned(value: Any, shown: int) -> Any:
-    """The value with every text in it made harmless and every list cut to its first members."""
-    if isinstance(value, str):
-        return clean(value)
-    if isinstance(value, list):
-        return [_cleaned(member, shown) for member in value[:shown]]
-    if isinstance(value, dict):
-        return {clean(name): _cleaned(member, shown) for name, member in list(value.items())[:64]}
-    return value

@@ -19,7 +19,10 @@ from sentinel.vault import KeyUnavailable, Vault
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class OutboxRow:
-    """One message to one channel. `interrupted`: an attempt was cut off, so that it may have arrived already."""
+    """One message to one channel. `interrupted`: an attempt was cut off, so that it may have arrived already.
+
+    `thread` is what the service called the first message of the case in this channel; empty where it said nothing.
+    """
 
     message_id: str
     case_id: str
@@ -29,6 +32,7 @@ class OutboxRow:
     attempts: int
     owed_at: Micros
     interrupted: bool
+    thread: str
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -62,7 +66,9 @@ def due(db: apsw.Connection, vault: Vault, channel: str, now: Micros, limit: int
     """At most `limit` messages to try now, oldest first; of each case only the first that is not paid yet."""
     found = rows(
         db,
-        "SELECT message_id, case_id, key, channel, body, attempts, owed_at, interrupted FROM outbox WHERE number IN "
+        "SELECT message_id, case_id, key, channel, body, attempts, owed_at, interrupted, ifnull((SELECT reference FROM "
+        "outbox AS first WHERE first.case_id = outbox.case_id AND first.channel = outbox.channel AND reference <> '' "
+        "ORDER BY first.number LIMIT 1), '') FROM outbox WHERE number IN "
         "(SELECT min(number) FROM outbox WHERE channel = ? AND state IN ('pending', 'inflight') GROUP BY case_id) "
         "AND state = 'pending' AND next_at <= ? ORDER BY number LIMIT ?",
         (channel, now, limit),
@@ -77,8 +83,9 @@ def due(db: apsw.Connection, vault: Vault, channel: str, now: Micros, limit: int
             attempts=attempts,
             owed_at=owed_at,
             interrupted=bool(interrupted),
+            thread=thread,
         )
-        for message_id, case_id, key, name, body, attempts, owed_at, interrupted in found
+        for message_id, case_id, key, name, body, attempts, owed_at, interrupted, thread in found
     ]
 
 
@@ -94,11 +101,13 @@ def mark_inflight(db: apsw.Connection, message_id: str, channel: str) -> None:
     db.execute(f"UPDATE outbox SET state = 'inflight' {_UNDELIVERED}", (message_id, channel))  # noqa: S608  (a constant)
 
 
-def mark_sent(db: apsw.Connection, message_id: str, channel: str, now: Micros, detail: str) -> None:
-    """The channel took it."""
+def mark_sent(
+    db: apsw.Connection, message_id: str, channel: str, now: Micros, detail: str, reference: str = ""
+) -> None:
+    """The channel took it; the service calls it by `reference`."""
     db.execute(
-        f"UPDATE outbox SET state = 'sent', attempts = attempts + 1, sent_at = ?3, last_reason = ?4 {_UNDELIVERED}",  # noqa: S608  (a constant)
-        (message_id, channel, now, detail),
+        f"UPDATE outbox SET state = 'sent', {_TRIED}, sent_at = ?3, last_reason = ?4, reference = ?5 {_UNDELIVERED}",  # noqa: S608  (constants)
+        (message_id, channel, now, detail, reference),
     )
 
 
@@ -113,7 +122,7 @@ def put_back(db: apsw.Connection, message_id: str, channel: str, attempts: int, 
 def mark_never(db: apsw.Connection, message_id: str, channel: str, reason: str) -> None:
     """The channel will not take it, however often it is tried."""
     db.execute(
-        f"UPDATE outbox SET state = 'never', attempts = attempts + 1, last_reason = ?3 {_UNDELIVERED}",  # noqa: S608  (a constant)
+        f"UPDATE outbox SET state = 'never', {_TRIED}, last_reason = ?3 {_UNDELIVERED}",  # noqa: S608  (a constant)
         (message_id, channel, reason),
     )
 
@@ -153,6 +162,7 @@ def next_due(db: apsw.Connection, channel: str) -> Micros | None:
     return None if found[0][0] is None else int(found[0][0])
 
 
+_TRIED = "attempts = attempts + 1"
 _UNDELIVERED = "WHERE message_id = ?1 AND channel = ?2 AND state IN ('pending', 'inflight')"
 
 

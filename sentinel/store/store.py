@@ -267,10 +267,10 @@ class Store:
         with self._writing() as db:
             outbox.mark_inflight(db, message_id, channel)
 
-    def mark_sent(self, message_id: str, channel: str, now: Micros, detail: str = "") -> None:
-        """The channel took the message."""
+    def mark_sent(self, message_id: str, channel: str, now: Micros, detail: str = "", reference: str = "") -> None:
+        """The channel took the message, and its service calls it by `reference`."""
         with self._writing() as db:
-            outbox.mark_sent(db, message_id, channel, now, detail)
+            outbox.mark_sent(db, message_id, channel, now, detail, reference)
 
     def put_back(self, message_id: str, channel: str, attempts: int, next_at: Micros, reason: str) -> None:
         """The message is to be tried again, not before `next_at`; `attempts` were made so far."""

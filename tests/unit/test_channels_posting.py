@@ -1,18 +1,12 @@
 from __future__ import annotations
 
-import datetime as dt
 import ipaddress
 import socket
-import ssl
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
 import pytest
-from cryptography import x509
-from cryptography.hazmat.primitives import hashes, serialization
-from cryptography.hazmat.primitives.asymmetric import ec
-from cryptography.x509.oid import NameOID
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
@@ -20,7 +14,7 @@ from sentinel.channels.base import Later, Never, Outcome, Sent
 from sentinel.channels.posting import Bounds, Target, is_allowed, outcome_of, post, seconds_of
 from sentinel.clock import SECOND
 from tests.unit.cases_fixtures import NOW
-from tests.unit.loopback import Answer, raw_service, service
+from tests.unit.loopback import Answer, certificate, raw_service, service
 
 QUICK = Bounds(connect=2.0, read=0.2, total=0.4)
 
@@ -101,7 +95,7 @@ def test_the_metadata_service_is_refused_even_with_leave() -> None:
 
 def test_http_without_tls_is_refused_beyond_this_machine() -> None:
     outcome = posted("http://10.0.0.1/hook")
-    assert outcome == Never("http without TLS is only for a service on this machine")
+    assert outcome == Never("without TLS only a service on this machine is asked")
 
 
 def test_a_name_that_changes_its_address_after_the_check_gains_nothing(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -228,33 +222,6 @@ def test_a_name_that_does_not_resolve_is_later(url: str) -> None:
 
 def test_what_is_no_url_is_never() -> None:
     assert posted("https://[::1") == Never("the address is not a URL")
-
-
-def certificate(folder: Path, name: str) -> tuple[ssl.SSLContext, str]:
-    """A server side of TLS that is `name`, and the file of the authority that says so."""
-    key = ec.generate_private_key(ec.SECP256R1())
-    subject = x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, name)])
-    now = dt.datetime.now(dt.UTC)
-    signed = (
-        x509.CertificateBuilder()
-        .subject_name(subject)
-        .issuer_name(subject)
-        .public_key(key.public_key())
-        .serial_number(x509.random_serial_number())
-        .not_valid_before(now - dt.timedelta(days=1))
-        .not_valid_after(now + dt.timedelta(days=1))
-        .add_extension(x509.SubjectAlternativeName([x509.DNSName(name)]), critical=False)
-        .add_extension(x509.BasicConstraints(ca=True, path_length=None), critical=True)
-        .sign(key, hashes.SHA256())
-    )
-    pem = folder / f"{name}.pem"
-    pem.write_bytes(
-        signed.public_bytes(serialization.Encoding.PEM)
-        + key.private_bytes(serialization.Encoding.PEM, serialization.PrivateFormat.PKCS8, serialization.NoEncryption())
-    )
-    context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
-    context.load_cert_chain(pem)
-    return context, str(pem)
 
 
 def test_tls_is_verified_against_the_name_although_the_connection_goes_to_an_address(tmp_path: Path) -> None:

@@ -6,7 +6,7 @@ from typing import Any
 import pytest
 
 from sentinel.channels import make
-from sentinel.channels.base import Channel, ChannelError, Never, Sent
+from sentinel.channels.base import Attempt, Channel, ChannelError, Never, Sent
 from sentinel.channels.slack import escaped
 from sentinel.secrets import SecretRef
 from tests.unit.cases_fixtures import HOSTILE, NOW, a_finding, judged
@@ -79,14 +79,14 @@ def test_the_message_is_posted_as_it_was_rendered() -> None:
     with service() as there:
         channel = a_slack(there.url, allow_private=True)
         body = channel.render(judged(a_finding()).owed[0])
-        assert channel.send("msg_1", body, NOW) == Sent("status 200")
+        assert channel.send(Attempt("msg_1", body, NOW)) == Sent("status 200")
     assert there.received[0].body == body
 
 
 def test_a_revoked_url_is_never_and_is_not_named() -> None:
     with service(Answer(404, body=b"no_service")) as there:
         channel = a_slack(there.url, allow_private=True)
-        outcome = channel.send("msg_1", b"{}", NOW)
+        outcome = channel.send(Attempt("msg_1", b"{}", NOW))
     assert outcome == Never("status 404")
     assert "T0SECRET" not in repr(channel)
 

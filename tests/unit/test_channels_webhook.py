@@ -3,6 +3,8 @@ from __future__ import annotations
 import base64
 import hashlib
 import json
+import ssl
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -12,12 +14,12 @@ from pydantic import ValidationError
 
 from sentinel.cases.wording import notice
 from sentinel.channels import TYPES, make
-from sentinel.channels.base import Channel, ChannelError, Later, Sent
+from sentinel.channels.base import Attempt, Channel, ChannelError, Later, Sent
 from sentinel.channels.webhook import Webhook, WebhookOptions
 from sentinel.clock import MINUTE
 from sentinel.secrets import SecretRef
 from tests.unit.cases_fixtures import HOSTILE, NOW, a_case, a_finding, judged
-from tests.unit.loopback import Answer, service
+from tests.unit.loopback import Answer, certificate, service
 
 SECRET = "whsec_" + base64.b64encode(bytes(range(32))).decode()
 OLD = "whsec_" + base64.b64encode(bytes(24)).decode()
@@ -60,7 +62,7 @@ def test_the_same_notification_is_always_the_same_bytes() -> None:
 
 def test_the_signature_is_the_one_of_standard_webhooks() -> None:
     with service() as there:
-        outcome = a_webhook(there.url, old_secrets=[{"env": "old"}]).send("msg_1", b'{"a":1}', NOW + 999_999)
+        outcome = a_webhook(there.url, old_secrets=[{"env": "old"}]).send(Attempt("msg_1", b'{"a":1}', NOW + 999_999))
     assert outcome == Sent("status 200")
     (received,) = there.received
     assert received.body == b'{"a":1}'
@@ -80,14 +82,14 @@ def test_a_known_signature_comes_out() -> None:
             WebhookOptions(url=there.url, secret=SecretRef(env="x"), allow_private=True),
             lambda _: "whsec_MfKQ9r8GKYqrTwjUPD8ILPZIo2LaLaSw",
         )
-        channel.send("msg_p5jXN8AQM9LWM0D4loKWxJek", b'{"test": 2432232314}', 1_614_265_330_000_000)
+        channel.send(Attempt("msg_p5jXN8AQM9LWM0D4loKWxJek", b'{"test": 2432232314}', 1_614_265_330_000_000))
     assert there.received[0].headers["webhook-signature"] == "v1,g0hM9SsE+OTPJTGt/tmIKtSyZlE3uFJELVlNIOLJ1OE="
 
 
 def test_every_attempt_has_the_same_id_and_body_and_a_time_of_its_own() -> None:
     with service(Answer(503), Answer(429, {"Retry-After": "7"}), Answer(200)) as there:
         channel = a_webhook(there.url)
-        outcomes = [channel.send("msg_1", b"{}", NOW + minute * MINUTE) for minute in range(3)]
+        outcomes = [channel.send(Attempt("msg_1", b"{}", NOW + minute * MINUTE)) for minute in range(3)]
     assert outcomes == [Later("status 503"), Later("status 429", 7.0), Sent("status 200")]
     assert {(got.headers["webhook-id"], got.body) for got in there.received} == {("msg_1", b"{}")}
     assert len({got.headers["webhook-timestamp"] for got in there.received}) == 3
@@ -161,3 +163,33 @@ def test_a_secret_is_in_no_representation_of_the_channel() -> None:
     channel = a_webhook()
     assert isinstance(channel, Webhook)
     assert SECRET.removeprefix("whsec_")[:8] not in repr(channel)
+
+
+def test_an_envelope_of_cloudevents_holds_the_same_message() -> None:
+    notification = judged(a_finding()).owed[0]
+    with service() as there:
+        channel = a_webhook(there.url, form="cloudevents")
+        assert isinstance(channel.send(Attempt("msg_1", channel.render(notification), NOW)), Sent)
+    (received,) = there.received
+    assert received.headers["content-type"] == "application/cloudevents+json; charset=utf-8"
+    event = json.loads(received.body)
+    assert (event["specversion"], event["id"], event["source"]) == ("1.0", notification.id, "urn:sentinel")
+    assert (event["type"], event["subject"]) == ("case.opened", notification.case.id)
+    assert event["data"] == json.loads(a_webhook().render(notification))["data"]
+
+
+def test_a_service_can_ask_who_is_there(tmp_path: Path) -> None:
+    context, authority = certificate(tmp_path, "localhost")
+    context.load_verify_locations(authority)
+    context.verify_mode = ssl.CERT_REQUIRED
+    with service(tls=context) as there:
+        url = f"https://localhost:{there.port}/"
+        known = a_webhook(url, ca_file=authority, client_cert=authority, client_key=authority)
+        assert isinstance(known.send(Attempt("msg_1", b"{}", NOW)), Sent)
+        assert isinstance(a_webhook(url, ca_file=authority).send(Attempt("msg_1", b"{}", NOW)), Later)
+    assert len(there.received) == 1
+
+
+def test_a_certificate_needs_its_key() -> None:
+    with pytest.raises(ValidationError, match="go together"):
+        a_webhook(client_cert="/etc/sentinel/soc.pem")

@@ -9,7 +9,7 @@ from zoneinfo import ZoneInfo
 
 import pytest
 
-from sentinel import config, files, schema, surroundings
+from sentinel import channels, config, files, schema, surroundings
 from sentinel.config import Config
 from sentinel.model import LogSource
 from sentinel.problems import Unusable
@@ -250,7 +250,7 @@ def test_problems_of_every_part_come_at_once(folder: Path) -> None:
     (folder / "inv.yaml").write_text("system: []\n")
     text = (
         "inventory: inv.yaml\nrulez: []\nsources:\n- {name: a, type: file}\n- {name: b, type: x}\n"
-        "channels: {soc: {type: slack}}\nhttp: {listen: x}\n"
+        "channels: {soc: {type: discord}}\nhttp: {listen: x}\n"
     )
     places = [line.split(" ")[:2] for line in shown(folder, text)]
     assert places == [
@@ -358,5 +358,5 @@ def test_editors_get_a_schema_in_which_each_source_and_channel_is_of_its_type() 
         each["properties"]["type"]["const"]
         for each in written["properties"]["channels"]["additionalProperties"]["oneOf"]
     ]
-    assert kinds == ["slack", "webhook"]
+    assert kinds == list(channels.TYPES)
     assert "timezone" in written["properties"]["sources"]["items"]["oneOf"][0]["properties"]

@@ -15,7 +15,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from sentinel.channels import make
-from sentinel.channels.base import Channel, Later, Never, Outcome, Sent
+from sentinel.channels.base import Attempt, Channel, Later, Never, Outcome, Sent
 from sentinel.clock import HOUR, SECOND, Micros, SetClock, SystemClock
 from sentinel.courier import FALL_OVER_AFTER, Courier, Round, next_attempt
 from sentinel.model import Notification
@@ -40,6 +40,7 @@ def a_row(message_id: str = "msg_1", case_id: str = "C-1", channel: str = "soc")
         attempts=0,
         owed_at=NOW,
         interrupted=False,
+        thread="",
     )
 
 
@@ -68,7 +69,7 @@ class ListOutbox:
         self._may("mark_inflight")
         self.log.append(f"inflight {message_id}")
 
-    def mark_sent(self, message_id: str, channel: str, now: Micros, detail: str = "") -> None:
+    def mark_sent(self, message_id: str, channel: str, now: Micros, detail: str = "", reference: str = "") -> None:
         self._may("mark_sent")
         self.log.append(f"sent {message_id}")
         self.state[message_id] = "sent"
@@ -104,8 +105,8 @@ class ListChannel:
     def render(self, notification: Notification) -> bytes:
         return notification.id.encode()
 
-    def send(self, message_id: str, body: bytes, now: Micros) -> Outcome:
-        self.sent.append(message_id)
+    def send(self, attempt: Attempt) -> Outcome:
+        self.sent.append(attempt.message_id)
         return self.answers.pop(0) if len(self.answers) > 1 else self.answers[0]
 
 
