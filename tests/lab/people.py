@@ -1,0 +1,162 @@
+"""Who is there: staff with their roles, habits, machines and absences; patients; partners. All of them are invented."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from random import Random
+
+from tests.lab.shape import ROLES, Role, Shape
+
+_FIRST = (
+    "ada ben carla dan eva finn gita hans ines jon karin lars mona nils ola petra quinn rosa sven tara ulf vera will"
+    " xenia yara zoe anton birte clara david elin frida georg hedda ivar jana kurt lena marta nora otto paula ralf"
+    " signe timo ursula viktor wanda yusuf zita"
+)
+_LAST = (
+    "berg holm lund dahl strand vik moen lie haug ness solberg nygaard fischer weber klein braun koch wolf jensen"
+    " madsen kovac novak rossi moreau lambert silva almeida costa ferrari greco ruiz serra vega horvat kral"
+    " lindqvist nyman palm quist rask sund thorn urban voss winter young zander abel bach conrad"
+)
+
+BROWSERS = (
+    "Mozilla/5.0 (Windows NT 10.0; Win64; x64) AppleWebKit/537.36 (KHTML, like Gecko) Chrome/{}.0.0.0 Safari/537.36",
+    "Mozilla/5.0 (Windows NT 10.0; Win64; x64; rv:{0}.0) Gecko/20100101 Firefox/{0}.0",
+    "Mozilla/5.0 (Macintosh; Intel Mac OS X 10_15_7) AppleWebKit/537.36 (KHTML, like Gecko) Version/{}.0 Safari/605.1",
+)
+BEDS = 26
+TURNOVER = 6
+"""Patients of a ward, and how many of them are new each day."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Person:
+    """One member of staff. `rate` multiplies the role's accesses; days count as the shape's do.
+
+    `moves` is the day from which on the person works on another ward. `shares` says that the ward's machines are used.
+    `patient` is the person's own record, for the few who have been a patient here.
+    """
+
+    number: int
+    name: str
+    role: Role
+    ward: int
+    rate: float
+    address: str
+    browser: int
+    shares: bool
+    joins: int
+    leaves: int
+    moves: int | None
+    patient: int | None
+
+    def ward_on(self, day: int) -> int:
+        """The ward on that day."""
+        return self.ward if self.moves is None or day < self.moves else self.ward + 1000
+
+    def is_employed(self, day: int) -> bool:
+        """Whether the person has joined and not left."""
+        return self.joins <= day < self.leaves
+
+    @property
+    def surname(self) -> str:
+        """As patients' names have it too."""
+        return self.name.split(".")[1].rstrip("0123456789")
+
+
+@dataclass(frozen=True, slots=True)
+class Organisation:
+    """The shape with its people."""
+
+    shape: Shape
+    people: tuple[Person, ...]
+
+    def of(self, *roles: str) -> list[Person]:
+        """The people of some roles who are there all the time."""
+        return [
+            each for each in self.people if each.role.name in roles and each.joins < 0 and each.leaves > self.shape.days
+        ]
+
+    def is_absent(self, person: Person, day: int) -> bool:
+        """On leave (whole weeks) or ill (single days)."""
+        week = _draw(self.shape.seed, 1, person.number, day // 7)
+        return week < self.shape.absent * 0.8 or _draw(self.shape.seed, 2, person.number, day) < self.shape.absent * 0.2
+
+    def is_travelling(self, person: Person, day: int) -> bool:
+        """On a business trip of some days: whole calendar weeks would be too rare to be met."""
+        return person.role.shift in ("office", "day") and (
+            _draw(self.shape.seed, 3, person.number, day // 3) < self.shape.trips * 3
+        )
+
+    def away_at(self, person: Person, day: int) -> str:
+        """The country of a trip."""
+        return ("FR", "NL", "AT", "PL", "US", "IT")[int(_draw(self.shape.seed, 4, person.number, day // 3) * 6)]
+
+
+def organisation(shape: Shape) -> Organisation:
+    """The same people for the same shape."""
+    random = Random(shape.seed)
+    names = [f"{first}.{last}" for first in _FIRST.split() for last in _LAST.split()]
+    random.shuffle(names)
+    roles = random.choices(list(shape.roles), list(shape.roles.values()), k=shape.staff)
+    for place, name in enumerate(shape.roles):  # small organisations have one of each, too
+        roles[place] = name
+    people = []
+    for number, role in enumerate(roles):
+        name = names[number % len(names)] + ("" if number < len(names) else str(number // len(names) + 1))
+        people.append(_person(shape, number, name, ROLES[role], random))
+    return Organisation(shape, tuple(people))
+
+
+def _person(shape: Shape, number: int, name: str, role: Role, random: Random) -> Person:
+    wards = max(3, shape.staff // 45)
+    fate = random.random()
+    joins, leaves, moves = -1, shape.days + 1, None
+    inside = random.randrange(shape.learning * 7, shape.days)
+    if fate < shape.joiners:
+        joins = inside
+    elif fate < shape.joiners + shape.leavers:
+        leaves = inside
+    elif fate < shape.joiners + shape.leavers + shape.movers:
+        moves = inside
+    return Person(
+        number=number,
+        name=name,
+        role=role,
+        ward=number % wards,
+        rate=random.lognormvariate(0, shape.personal_spread) * shape.activity.get(role.name, 1.0),
+        address=f"10.20.{number // 200}.{10 + number % 200}",
+        browser=random.choices((0, 1, 2), (0.7, 0.2, 0.1))[0],
+        shares=role.name in ("nurse", "laboratory"),
+        joins=joins,
+        leaves=leaves,
+        moves=moves,
+        patient=spread(9_000_000 + number) if random.random() < 0.3 else None,
+    )
+
+
+def spread(number: int) -> int:
+    """A patient's id: neighbours in a list are no neighbours in ids (a step through all residues modulo a prime)."""
+    return 100_000 + number * 7919 % 899_981
+
+
+def beds(ward: int, day: int) -> range:
+    """The numbers (see `spread`) of the patients who lie on a ward on a day: some leave and as many come."""
+    first = ward * 4001 + day * TURNOVER
+    return range(first, first + BEDS)
+
+
+VIPS = tuple(spread(8_000_000 + number) for number in range(12))
+"""Records that attract curiosity; each lies on the ward `number` for the whole time."""
+
+
+def version_on(shape: Shape, person: Person, day: int) -> int:
+    """The browser's version: everybody's rises within four days of the upgrade."""
+    return 140 + (day >= shape.upgrade_day + person.number % 4)
+
+
+def _draw(seed: int, kind: int, number: int, day: int) -> float:
+    """A number in [0, 1) that depends on nothing but these (xorshift-multiply of their mix)."""
+    mixed = (seed * 0x9E3779B1 + kind * 0x85EBCA77 + number * 0xC2B2AE3D + day * 0x27D4EB2F) & 0xFFFFFFFFFFFFFFFF
+    for _ in range(2):
+        mixed = (mixed ^ (mixed >> 29)) * 0xBF58476D1CE4E5B9 & 0xFFFFFFFFFFFFFFFF
+    return ((mixed ^ (mixed >> 32)) & 0xFFFFFFFF) / 4_294_967_296
