@@ -5,7 +5,7 @@ VENV := .venv
 BIN := $(VENV)/bin
 UV_COMPILE := $(BIN)/uv pip compile --universal --generate-hashes --no-header --no-emit-index-url --no-emit-find-links --python-version 3.11 -q
 
-.PHONY: help run test check bench fuzz lock clean
+.PHONY: help run test check bench lab fuzz lock clean
 
 help: ## this list
 	@grep -E '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | sort
@@ -38,6 +38,9 @@ check: $(VENV)/.dev ## what to run before a commit: format, lint, types, layers,
 
 bench: $(VENV)/.dev ## the benchmarks; prints a table and writes docs/benchmarks.md
 	$(BIN)/python -m tests.bench
+
+lab: $(VENV)/.dev ## what the shipped rules see of weeks of invented traffic; prints a table and writes docs/detection.md
+	$(BIN)/python -m tests.lab
 
 $(VENV)/.fuzz: requirements-fuzz.lock $(VENV)/.dev
 	$(BIN)/python -m pip install -q --disable-pip-version-check --require-hashes --only-binary :all: -r requirements-fuzz.lock

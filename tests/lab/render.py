@@ -52,25 +52,22 @@ def _portal(act: Act, moment: Micros) -> str:
 
 def _records(act: Act, moment: Micros) -> str:
     who = act.session
-    outcome = "success" if act.status < 400 else "failure"
+    outcome = "success" if act.status < 400 or act.what == "message.send" else "failure"
     head = (
         f'{{"@timestamp":"{_iso(moment)}","log.level":"info","service.name":"records","event.action":"{act.what}",'
         f'"event.outcome":"{outcome}","user.name":"{who.actor}","user.roles":"{who.role}","source.ip":"{who.address}",'
         f'"session.id":"{who.id}","user_agent.original":"{who.agent}","tls.version":"{who.tls}"'
     )
     if act.what == "message.send":
-        return (
-            head
-            + f',"message.recipients":{act.amount},"message.new_recipients":{act.status},"message":"{act.note} sent"}}\n'
-        )
+        counts = f'"message.recipients":{act.amount},"message.new_recipients":{act.status}'
+        return head + f',{counts},"message":"{act.note} sent"}}\n'
     if not act.subject:
         rest = f',"records":{act.amount}' if act.amount else ""
         return head + f'{rest},"message":{json.dumps(act.note)}}}\n'
     records = f',"records":{act.amount}' if act.what in ("print", "export") and act.amount < 1000 else ""
     text = _MESSAGES.get(act.what, act.what)
-    return (
-        head + f',"patient.id":"{act.subject}","http.response.body.bytes":{act.amount}{records},"message":"{text}"}}\n'
-    )
+    patient = f',"patient.id":"{act.subject}","http.response.body.bytes":{act.amount}'
+    return head + f'{patient}{records},"message":"{text}"}}\n'
 
 
 def _identity(act: Act, moment: Micros) -> str:
