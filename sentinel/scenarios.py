@@ -20,6 +20,7 @@ from sentinel.detect.lane import Counts, Match, SourceView
 from sentinel.detect.pipelines import Pipeline
 from sentinel.formats.base import FormatOptions
 from sentinel.model import Block, Finding, LogSource
+from sentinel.sources.grouping import Grouping
 from sentinel.sources.history import read_history
 
 SNIFFED = 65536
@@ -38,6 +39,7 @@ class Log:
     options: FormatOptions = field(default_factory=FormatOptions)
     reference: Micros | None = None
     pipeline: Pipeline | None = None
+    grouping: Grouping | None = None
 
 
 @dataclass(slots=True)
@@ -104,7 +106,7 @@ class Replay:
         """Each file with its first block, the one with the oldest first event first."""
         opened = []
         for number, path in enumerate(log.paths):
-            blocks = self._guarded(path, read_history(path, log.name, number + 1))
+            blocks = self._guarded(path, read_history(path, log.name, number + 1, grouping=log.grouping))
             first = next(blocks, None)
             if first is not None:
                 if log.reference is not None:

@@ -7,7 +7,10 @@ from pathlib import Path
 
 from sentinel.clock import SECOND, Micros
 from sentinel.model import Block, Gap, Position
+from sentinel.sources.coding import Coding
 from sentinel.sources.file import FileOptions
+from sentinel.sources.grouping import Grouping, Multiline
+from sentinel.sources.stream import Style
 from sentinel.sources.tail import OPEN_FILES, Tail
 
 START: Micros = 1_790_000_000 * SECOND
@@ -22,6 +25,8 @@ class Reader:
     history: str = "24h"
     open_files: int = OPEN_FILES
     follow: bool = False
+    multiline: dict[str, object] | None = None
+    encoding: str | None = None
     now: Micros = START
     blocks: list[Block] = field(default_factory=list)
     gaps: list[Gap] = field(default_factory=list)
@@ -35,7 +40,10 @@ class Reader:
         options = FileOptions.model_validate(
             {"name": "log", "paths": self.patterns, "start": self.start, "history": self.history}
         )
-        return Tail(options, options.paths, follow=self.follow, open_files=self.open_files)
+        grouping = Grouping(Multiline.model_validate(self.multiline)) if self.multiline is not None else None
+        coding = Coding(self.encoding) if self.encoding is not None else None
+        style = Style(grouping, coding)
+        return Tail(options, options.paths, follow=self.follow, open_files=self.open_files, style=style)
 
     def open(self) -> Reader:
         self.tail.open(list(self.stored.values()), self.now)
@@ -82,7 +90,15 @@ class Reader:
 
     def records(self) -> list[bytes]:
         """Every committed record without its newline."""
-        return [record for block in self.blocks for record in block.data.split(b"\n")[:-1]]
+        return [record for block in self.blocks for record in records_of(block)]
+
+
+def records_of(block: Block) -> list[bytes]:
+    """The records of a block without their last newlines."""
+    if block.starts is None:
+        return block.data.split(b"\n")[:-1]
+    ends = [*block.starts[1:], len(block.data)]
+    return [block.data[start:end].removesuffix(b"\n") for start, end in zip(block.starts, ends, strict=True)]
 
 
 def append(path: Path, data: bytes) -> None:

@@ -23,6 +23,7 @@ from sentinel.problems import Problem, Unusable, did_you_mean
 from sentinel.rulebook import Rulebook
 from sentinel.scenarios import Log, stem
 from sentinel.settings import SourceConfig
+from sentinel.sources.grouping import Grouping
 
 Files = Annotated[list[str], typer.Argument(metavar="FILE...", help="Logs: plain, .gz, .zst, .bz2, .xz; - for stdin.")]
 RulesOption = Annotated[
@@ -132,7 +133,17 @@ def _logs(wishes: Wishes, loaded: Config | None) -> tuple[Log, ...]:
 
 def _configured(source: SourceConfig, paths: list[str]) -> Log:
     options = FormatOptions(timezone=source.timezone, time_field=source.time)
-    return Log(source.name, source.name, tuple(paths), source.format, source.logsource, options, None, source.pipeline)
+    multiline = getattr(source.options, "multiline", None)
+    return Log(
+        source.name,
+        source.name,
+        tuple(paths),
+        source.format,
+        source.logsource,
+        options,
+        pipeline=source.pipeline,
+        grouping=None if multiline is None else Grouping(multiline),
+    )
 
 
 def _wished(log: Log, wishes: Wishes, number: int, options: FormatOptions) -> Log:
@@ -145,6 +156,7 @@ def _wished(log: Log, wishes: Wishes, number: int, options: FormatOptions) -> Lo
         options=log.options if wishes.timezone is None else replace(log.options, timezone=options.timezone),
         reference=None if wishes.year is None else _end_of(wishes.year),
         pipeline=log.pipeline,
+        grouping=log.grouping,
     )
 
 

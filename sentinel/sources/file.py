@@ -7,7 +7,10 @@ from typing import Annotated, Literal
 
 from pydantic import Field, StringConstraints
 
+from sentinel.sources.coding import Coding
+from sentinel.sources.grouping import Grouping, Multiline
 from sentinel.sources.options import SourceOptions
+from sentinel.sources.stream import Style
 from sentinel.sources.tail import Tail
 from sentinel.sources.wakeup import WakeUp
 
@@ -16,15 +19,23 @@ class FileOptions(SourceOptions):
     """`paths` are names or patterns (`*`, `?`, `[…]`, `**`). `poll` does without wake-ups, for network file systems.
 
     Without `follow_symlinks` a symbolic link in place of a log is not opened; links among the folders above it are.
+    `encoding` is how the files are written, where it is not to be told by their first bytes.
     """
 
     type: Literal["file"] = "file"
     paths: Annotated[list[Annotated[str, StringConstraints(min_length=1)]], Field(min_length=1)]
     poll: bool = False
     follow_symlinks: bool = False
+    encoding: Literal["auto", "utf-8", "utf-16-le", "utf-16-be"] = "auto"
+    multiline: Multiline | None = None
 
 
 def file_source(options: FileOptions, wakeup: WakeUp) -> Tail:
     """The source as configured; it opens nothing yet."""
     patterns = [os.path.normpath(pattern) for pattern in options.paths]
-    return Tail(options, patterns, follow=options.follow_symlinks, wakeup=None if options.poll else wakeup)
+    style = Style(
+        grouping=Grouping(options.multiline) if options.multiline is not None else None,
+        coding=Coding(options.encoding) if options.encoding != "auto" else None,
+    )
+    wakeups = None if options.poll else wakeup
+    return Tail(options, patterns, follow=options.follow_symlinks, wakeup=wakeups, style=style)

@@ -15,6 +15,7 @@ from dataclasses import dataclass
 # What log rotation puts after a name: .1, -20260304, -20260304-0315, .2026-03-04, -1772582400, .old
 _DATE = r"[._-]\d{4}-?\d{2}-?\d{2}(?:[-_.T]?\d{2,6})?|[._-]\d{10}"
 _AFTER = re.compile(rf"(?:{_DATE}|[._-]\d{{1,5}}|[._-]old)$")
+_PACKED = re.compile(r"\.(?:gz|zst|bz2|xz)$")
 _BEFORE_SUFFIX = re.compile(rf"(?:{_DATE})(?=\.[A-Za-z][A-Za-z0-9]*$)")
 
 
@@ -89,8 +90,9 @@ def open_log(path: str, *, follow: bool) -> int:
 
 
 def log_of(path: str) -> str:
-    """The name the log has while it is written: without what rotation added, else the path itself."""
+    """The name the log has while it is written: without what rotation and compression added."""
     folder, name = os.path.split(path)
+    name = _PACKED.sub("", name) or name
     plain = _AFTER.sub("", name) or name
     if plain == name:
         plain = _BEFORE_SUFFIX.sub("", name) or name

@@ -16,8 +16,9 @@ from sentinel.clock import MINUTE, SECOND, Micros
 from sentinel.sources.base import Gap
 from sentinel.sources.folder import Found, folder_of, listing, log_of, look_at, may_be_copy, open_log
 from sentinel.sources.identity import Inode, Place, begins_alike, inode_of
+from sentinel.sources.packed import is_beginning_of, is_compressed
 from sentinel.sources.reunion import Reunited, copy_of
-from sentinel.sources.stream import Stream
+from sentinel.sources.stream import Stream, Style
 
 # How long a rotated file that no pattern names is still looked at: its writer may not have turned to the new one.
 LINGER: Micros = 10 * MINUTE
@@ -34,7 +35,7 @@ class Generations:
     has to be stored although they have no record to hand out.
     """
 
-    def __init__(self, source: str, *, follow: bool, open_files: int) -> None:
+    def __init__(self, source: str, *, follow: bool, open_files: int, style: Style | None = None) -> None:
         self.source = source
         self.follow = follow
         self.streams: dict[int, Stream] = {}
@@ -43,6 +44,7 @@ class Generations:
         self.marks: deque[Stream] = deque()
         self.gaps: list[Gap] = []
         self._open_files = open_files
+        self._style = style
         self._logs: dict[str, list[Stream]] = {}
         self._shadows: dict[tuple[int, int], tuple[int, Found]] = {}
         self._troubles: dict[str, str] = {}
@@ -53,7 +55,11 @@ class Generations:
 
     def waits(self, stream: Stream) -> bool:
         """An older, finished generation of the same log still has records to hand out first."""
-        return any(other.behind and other.is_ended for other in self._logs[stream.log] if other.number < stream.number)
+        return any(
+            other.is_ended and (other.behind or other.is_open_group)
+            for other in self._logs[stream.log]
+            if other.number < stream.number
+        )
 
     def report(self, stream: Stream, reason: str, start: int, end: int | None) -> None:
         """Note what can no longer be read."""
@@ -68,7 +74,7 @@ class Generations:
         if number is None:
             self.top += 1
             number = self.top
-        stream = Stream(number, place, log_of(place.path), now)
+        stream = Stream(number, place, log_of(place.path), now, self._style)
         self.streams[number] = stream
         self._logs.setdefault(stream.log, []).append(stream)
         return stream
@@ -105,7 +111,9 @@ class Generations:
             stream.rest()
 
     def lose(self, stream: Stream, now: Micros) -> None:
-        """The file of a stream at rest is gone."""
+        """The file of a stream at rest is gone; it goes on in a copy, if there is one."""
+        if not stream.done and self._adopt(stream, now):
+            return
         self._lose_unread(stream)
         self.let_go(stream, now)
 
@@ -140,6 +148,36 @@ class Generations:
         if not self._adopt(stream, now):
             if stream.unread():
                 self.report(stream, "truncated", stream.offset, stream.size)
+            self.depart(stream)
+
+    def finish(self, stream: Stream, quiet: Micros, now: Micros) -> None:
+        """The generation has ended and was read to its end."""
+        if not stream.is_matched and (not stream.links or quiet >= LINGER):
+            self.let_go(stream, now)
+        elif not stream.done:
+            stream.done = True
+            self.marks.append(stream)
+
+    def read_packed(self, stream: Stream, quiet: Micros, now: Micros) -> None:
+        """All that can be unpacked was read. One that breaks off is waited for as long as it may still be written."""
+        if not stream.is_unfinished:
+            self.finish(stream, LINGER, now)
+        elif quiet >= LINGER:
+            self.damaged(stream, f"'{shown(stream.at)}' breaks off")
+
+    def damaged(self, stream: Stream, why: str) -> None:
+        """What stands behind its offset cannot be unpacked, now and later."""
+        logger.warning("source '%s': %s", self.source, why)
+        self.report(stream, "damaged", stream.offset, None)
+        stream.done, stream.behind, stream.is_unfinished = True, False, False
+        stream.rest(until_changed=True)
+        self.marks.append(stream)
+
+    def mistaken(self, stream: Stream, now: Micros) -> None:
+        """The compressed file is not what was read of the stream; it is looked at again as one never seen."""
+        stream.rest()
+        if not self._adopt(stream, now, stream.inode.key):
+            self.report(stream, "generation_lost", stream.offset, None)
             self.depart(stream)
 
     # --- descriptors ---------------------------------------------------------------------------------------
@@ -287,14 +325,15 @@ class Generations:
         except OSError:
             return False
         try:
-            return begins_alike(fd, original)
+            return is_beginning_of(fd, original) if is_compressed(fd) else begins_alike(fd, original)
         finally:
             os.close(fd)
 
-    def _adopt(self, stream: Stream, now: Micros) -> bool:
+    def _adopt(self, stream: Stream, now: Micros, *refused: tuple[int, int]) -> bool:
         """Let the stream go on in a copy of its file; say whether there is one."""
         # What is at rest may have been deleted, and its inode be the copy's by now.
-        taken = {each.inode.key for each in self.streams.values() if each.fd is not None} | {stream.inode.key}
+        taken = {each.inode.key for each in self.streams.values() if each.fd is not None}
+        taken |= {stream.inode.key, *refused}
         nearby = [*self.found.values(), *listing(folder_of(stream.at))]
         copy = copy_of(stream.place(), [each for each in nearby if each.key not in taken], follow=self.follow)
         if copy is None:

@@ -56,7 +56,8 @@ class Place:
     """Where the reading of one generation of a file stands. The highest rung is at `offset`, where it is not 0.
 
     `modified` is the file's change time in nanoseconds when last read. `done` says the generation was finished by its
-    writer and read to its end, so that nothing is lost when the file is gone later.
+    writer and read to its end, so that nothing is lost when the file is gone later. `coding` is how it is written, ""
+    for UTF-8 and where it is not known yet, and `shift` how much longer the text read is than the bytes it was made of.
     """
 
     path: str
@@ -66,6 +67,8 @@ class Place:
     rungs: tuple[Rung, ...] = ()
     modified: int = 0
     done: bool = False
+    coding: str = ""
+    shift: int = 0
 
 
 def digest(data: bytes) -> str:
@@ -163,6 +166,7 @@ def to_text(place: Place | None, first: Micros) -> str:
             "rungs": _flat(place.rungs),
             "modified": place.modified,
             "done": place.done,
+            **({"coding": place.coding, "shift": place.shift} if place.coding else {}),
         },
         separators=(",", ":"),
     )
@@ -184,6 +188,8 @@ def from_text(text: str) -> tuple[Place | None, Micros]:
             rungs=_rungs(state["rungs"]),
             modified=state["modified"],
             done=state["done"],
+            coding=state.get("coding", ""),
+            shift=state.get("shift", 0),
         )
     except (KeyError, TypeError, IndexError) as wrong:
         raise ValueError("the stored position is not one that this program wrote") from wrong

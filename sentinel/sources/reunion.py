@@ -12,6 +12,7 @@ from dataclasses import dataclass
 
 from sentinel.sources.folder import Found, log_of, may_be_copy, open_log
 from sentinel.sources.identity import Place, highest_rung, inode_of, is_beginning, is_same
+from sentinel.sources.packed import first_bytes, holds_place, is_compressed
 
 
 @dataclass(frozen=True, slots=True)
@@ -31,14 +32,14 @@ def reunite(places: Mapping[int, Place], files: Iterable[Found], *, follow: bool
     by_key = {each.key: each for each in files}
     newest_first = sorted(places, reverse=True)
     reunited: dict[int, Reunited] = {}
-    for test in (_same_inode, _same_content, _cut_short):
+    for test in (_same_inode, _same_content, _cut_short, _packed_unread):
         for stream in newest_first:
             place = places[stream]
             if stream in reunited:
                 continue
             near = (
                 by_key.values()
-                if test is _same_content
+                if test in (_same_content, _packed_unread)
                 else [by_key[key] for key in (place.inode.key,) if key in by_key]
             )
             if match := first_match(place, near, test, follow=follow):
@@ -73,6 +74,9 @@ def first_match(place: Place, files: Iterable[Found], test: Test, *, follow: boo
 
 
 def _is_worth_opening(place: Place, found: Found, test: Test) -> bool:
+    if test is _packed_unread:
+        is_later = not place.offset and not place.done and found.modified >= place.modified
+        return is_later and log_of(found.path) == log_of(place.path) != found.path
     if test is _same_content:
         log = log_of(place.path)
         return place.offset > 0 and (found.path in (place.path, log) or may_be_copy(found.path, log))
@@ -80,12 +84,16 @@ def _is_worth_opening(place: Place, found: Found, test: Test) -> bool:
 
 
 def _same_inode(fd: int, found: Found, place: Place) -> int | None:
-    if inode_of(fd).may_be(place.inode) and is_same(fd, found.size, place):
-        return place.offset
-    return None
+    if not inode_of(fd).may_be(place.inode):
+        return None
+    if is_compressed(fd):
+        return place.offset if place.done or not place.offset or holds_place(fd, place) else None
+    return place.offset if is_same(fd, found.size, place) else None
 
 
 def _same_content(fd: int, found: Found, place: Place) -> int | None:
+    if is_compressed(fd):
+        return place.offset if holds_place(fd, place) else None
     if is_same(fd, found.size, place):
         return place.offset
     # A copy made before the last lines were read from the original ends earlier: all of it has been read.
@@ -94,7 +102,12 @@ def _same_content(fd: int, found: Found, place: Place) -> int | None:
 
 
 def _cut_short(fd: int, found: Found, place: Place) -> int | None:
-    if not inode_of(fd).may_be(place.inode):
+    if not inode_of(fd).may_be(place.inode) or is_compressed(fd):
         return None
     rung = highest_rung(fd, found.size, place)
     return rung.offset if rung else None
+
+
+def _packed_unread(fd: int, found: Found, place: Place) -> int | None:  # noqa: ARG001  (as every test)
+    """Nothing was read of it before it was rotated and compressed, so that only its name and its time can tell."""
+    return 0 if is_compressed(fd) and first_bytes(fd, 1) else None

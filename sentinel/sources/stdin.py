@@ -19,7 +19,9 @@ from typing import Literal
 from sentinel.clock import Micros
 from sentinel.model import Block, Gap, Position
 from sentinel.sources.base import SourceStatus
+from sentinel.sources.grouping import Grouping, Multiline
 from sentinel.sources.options import SourceOptions
+from sentinel.sources.stream import Style
 from sentinel.sources.tail import Tail
 
 _PIECE = 1 << 16
@@ -27,9 +29,10 @@ _RETRY_MILLISECONDS = 1000
 
 
 class StdinOptions(SourceOptions):
-    """Nothing but what every source has."""
+    """What every source has, and records of several lines."""
 
     type: Literal["stdin"] = "stdin"
+    multiline: Multiline | None = None
 
 
 class Stdin:
@@ -38,7 +41,8 @@ class Stdin:
     def __init__(self, options: StdinOptions, folder: Path, wake: threading.Event, fd: int = 0) -> None:
         self.name = options.name
         self._spool = folder / f"{options.name}.spool"
-        self._tail = Tail(options, [str(self._spool)])
+        grouping = Grouping(options.multiline) if options.multiline is not None else None
+        self._tail = Tail(options, [str(self._spool)], style=Style(grouping))
         self._wake = wake
         self._fd = fd
         self._trouble = ""

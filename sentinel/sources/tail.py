@@ -6,16 +6,17 @@ often while it is busy and every second while it is not. Time is what the caller
 
 from __future__ import annotations
 
-import os
 from collections.abc import Sequence
 
 from sentinel.clock import SECOND, Micros
 from sentinel.model import Block, Position
 from sentinel.sources.base import Gap, SourceStatus
-from sentinel.sources.generations import LINGER, QUIET, Generations, shown
+from sentinel.sources.framing import Piece
+from sentinel.sources.generations import QUIET, Generations, shown
 from sentinel.sources.identity import Place, from_text, to_text
 from sentinel.sources.options import SourceOptions
-from sentinel.sources.stream import BLOCK, Piece, Replaced, Stream
+from sentinel.sources.packed import Damaged, Mistaken
+from sentinel.sources.stream import Replaced, Stream, Style
 from sentinel.sources.survey import Survey
 from sentinel.sources.wakeup import Stir, WakeUp
 
@@ -40,15 +41,17 @@ class Tail:
         follow: bool = False,
         wakeup: WakeUp | None = None,
         open_files: int = OPEN_FILES,
+        style: Style | None = None,
     ) -> None:
         self.name = options.name
         self._options = options
         self._patterns = tuple(patterns)
         self._follow = follow
         self._open_files = open_files
+        self._style = style or Style()
         self._wakeup = wakeup
         self._stir = Stir()
-        self._known = Generations(self.name, follow=follow, open_files=open_files)
+        self._known = self._generations()
         self._survey = Survey(self._known, self._patterns)
         self._first: Micros = 0
         self._is_marked = True
@@ -61,7 +64,7 @@ class Tail:
     def open(self, positions: Sequence[Position], now: Micros) -> None:
         """Raises ValueError where a stored position is not one that a source of this type wrote."""
         self._known.close()
-        self._known = Generations(self.name, follow=self._follow, open_files=self._open_files)
+        self._known = self._generations()
         self._survey = Survey(self._known, self._patterns)
         self._leaving.clear()
         places = self._take_up([each for each in positions if each.source == self.name], now)
@@ -98,17 +101,14 @@ class Tail:
 
     def reread(self, stream: int, offset: int, length: int) -> bytes | None:
         known = self._known.streams.get(stream)
-        if known is None or offset + length > known.offset:
+        if known is None:
             return None
         if known.fd is None:
             self._known.open(known, known.quiet_since)
         try:
-            if known.fd is None or known.is_replaced():
-                return None
-            found = os.pread(known.fd, length, offset)
+            return None if known.fd is None or known.is_replaced() else known.reread(offset, length)
         except OSError:
             return None
-        return found if len(found) == length else None
 
     def gaps(self) -> list[Gap]:
         gaps, self._known.gaps = self._known.gaps, []
@@ -144,6 +144,9 @@ class Tail:
         soonest = min((stream.due for stream in every), default=looks)
         return min(max(min(soonest, looks) - now, 0), LOOK) / SECOND
 
+    def _generations(self) -> Generations:
+        return Generations(self.name, follow=self._follow, open_files=self._open_files, style=self._style)
+
     # --- looking and reading -------------------------------------------------------------------------------
 
     def _take_up(self, positions: Sequence[Position], now: Micros) -> dict[int, Place]:
@@ -165,7 +168,7 @@ class Tail:
         if stream.fd is None:
             return
         try:
-            stream.go_to(stream.fd, _end_of_last_record(stream.fd))
+            stream.skip_to_end()
         except OSError as error:
             self._known.refuse(stream, error)
         else:
@@ -202,6 +205,10 @@ class Tail:
             return self._records(stream, now)
         except Replaced:
             self._known.replaced(stream, now)
+        except Mistaken:
+            self._known.mistaken(stream, now)
+        except Damaged as damage:
+            self._known.damaged(stream, str(damage))
         except OSError as error:
             self._known.refuse(stream, error)
         return None
@@ -218,18 +225,15 @@ class Tail:
             self._known.marks.append(stream)
         quiet = now - stream.quiet_since
         stream.due = now + (BUSY if quiet < QUIET else LOOK)
-        if stream.is_ended and quiet >= QUIET:
+        if stream.is_open_group and self._style.grouping is not None and quiet >= self._style.grouping.timeout:
+            return stream.whole_records(closes=True)
+        if stream.packed is not None:
+            self._known.read_packed(stream, quiet, now)
+        elif stream.is_ended and quiet >= QUIET:
             piece = stream.unterminated()
             if piece is None:
-                self._finish(stream, quiet, now)
+                self._known.finish(stream, quiet, now)
         return piece
-
-    def _finish(self, stream: Stream, quiet: Micros, now: Micros) -> None:
-        if not stream.is_matched and (not stream.links or quiet >= LINGER):
-            self._known.let_go(stream, now)
-        elif not stream.done:
-            stream.done = True
-            self._known.marks.append(stream)
 
     # --- handing out ---------------------------------------------------------------------------------------
 
@@ -261,13 +265,6 @@ class Tail:
             data=piece.data,
             position=Position(source=self.name, stream=number, state=state),
             reference=reference,
+            starts=piece.starts,
             historical_before=self._options.historical_before(self._first),
         )
-
-
-def _end_of_last_record(fd: int) -> int:
-    """After the last newline, where there is one in the last MiB; else the end."""
-    size = os.fstat(fd).st_size
-    start = max(0, size - BLOCK)
-    newline = os.pread(fd, size - start, start).rfind(b"\n")
-    return start + newline + 1 if newline >= 0 or not start else size

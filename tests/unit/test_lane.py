@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import Any
 
 from sentinel.detect.engine import Engine
@@ -122,3 +123,14 @@ def test_a_first_block_that_was_short_is_made_up_for_by_a_longer_one() -> None:
     candidates = lane.counts.candidates
     lane.matches(a_block(views))
     assert lane.counts.candidates == candidates
+
+
+def test_json_over_several_lines_matches_as_on_one() -> None:
+    lane = lane_of({"users": "kim", "n|gte": 5})
+    one = b'{"users": [\n  "lee",\n  "kim"\n],\n"n":\n 5\n}\n'
+    other = b'{"users": [\n  "lee"\n], "n": 5}\n'
+    block = replace(a_block(other + one + other), starts=(0, len(other), len(other) + len(one)))
+    [match] = lane.matches(block)
+    assert (match.event.start, match.event.end) == (len(other), len(other) + len(one) - 1)
+    assert match.event.fields["users"] == ["lee", "kim"]
+    assert lane.counts.lines == 3

@@ -10,7 +10,7 @@ import pytest
 
 from sentinel.clock import DAY, HOUR, SECOND
 from sentinel.sources.file import FileOptions
-from sentinel.sources.stream import BLOCK, CUT, KEPT
+from sentinel.sources.records import BLOCK, CUT, KEPT
 from tests.tailing import START, Reader, append
 
 

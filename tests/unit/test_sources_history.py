@@ -18,7 +18,7 @@ from hypothesis import strategies as st
 
 from sentinel.model import Block
 from sentinel.sources.history import read_history
-from sentinel.sources.stream import BLOCK, CUT, KEPT
+from sentinel.sources.records import BLOCK, CUT, KEPT
 
 COMPRESSED: dict[str, Callable[[bytes], bytes]] = {
     "gzip": gzip.compress,
