@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field, replace
+from itertools import groupby
 from typing import Any, NamedTuple
 
 from sentinel.clock import MINUTE, Micros
@@ -130,10 +131,10 @@ class Lane:
         used = None
         if not purpose.shows_all:
             used = unseen.used([detections[number] for number in routed], correlations, self._entries)
-        self._parse = view.format.parser(used)
+        self._parse = view.format.parser(used if used is None or self._are_given else _not_given(used))
         rules = [detections[number] for number in routed]
         self.unseen = unseen.Unseen(unseen.asked(rules, self._entries), view.format.parser(None))
-        self._given = _GIVEN.union(name for name in used or () if name.startswith(witness.DERIVED))
+        self._forgets_given = used is None and not self._are_given
         self._parse_time = view.format.parser(frozenset())
         self._scanner = Scanner(view.format, self._choices(detections))
         self._plans: dict[Key, _Plan] = {}
@@ -239,10 +240,10 @@ class Lane:
         events: list[Event] = []
         chosen: list[_Plan] = []
         data, reference = block.data, block.reference
-        parse, plans, are_given, given = self._parse, self._plans, self._are_given, self._given
-        has_returns = b"\r" in data
+        parse, plans, forgets_given = self._parse, self._plans, self._forgets_given
+        plan, planned = None, None
         for start, stop, key in candidates:
-            end = stop - 1 if has_returns and data[stop - 1] == 13 else stop
+            end = stop - 1 if data[stop - 1] == _RETURN else stop
             try:
                 parsed = parse(data[start:end], reference)
                 fields, time, digits = parsed or _UNPARSED
@@ -251,10 +252,12 @@ class Lane:
                 else:
                     event = Event(fields, time, digits, block, start, end)
                 # Names are looked at decoded: `\u0061ccess` is one of them too.
-                if not are_given and not given.isdisjoint(event.fields):
+                if forgets_given:
                     _forget_given(event.fields)
+                if plan is None or key != planned:
+                    plan, planned = plans.get(key) or self._plan(key), key
                 events.append(event)
-                chosen.append(plans.get(key) or self._plan(key))
+                chosen.append(plan)
             except Exception as error:  # noqa: BLE001  (one bad record must not stop the watch: see `_judge`)
                 self._note_error(error)
         self.counts.events += len(candidates)
@@ -274,21 +277,25 @@ class Lane:
     def _judge(self, events: list[Event], plans: list[_Plan], *, keeps_all: bool = False) -> list[Match]:
         """Accesses marked and rules tried. With `keeps_all`, events that match nothing are given too."""
         found = []
+        accesses: list[tuple[access.Entry, ...]] = []
+        filters = self._filters
         for event, plan in zip(events, plans, strict=True):
             try:
-                held = plan.mark(event) if plan.mark is not None else ()
+                mark = plan.mark
+                held = mark(event) if mark is not None else ()
                 if held:
-                    self._count_accesses(event, held)
-                    matched = tuple([number for number, holds in plan.of_access if holds(event)])
-                else:
-                    matched = tuple([number for number, holds in plan.rules if holds(event)])
+                    accesses.append(held)
+                    if access.ACTOR not in event.fields:
+                        self.counts.actorless += 1
+                matched = tuple([number for number, holds in (plan.of_access if held else plan.rules) if holds(event)])
             except Exception as error:  # noqa: BLE001  (the broad excepts of the package: one bad record stops nothing)
                 self._note_error(error)
                 continue
-            if matched and self._filters:
+            if matched and filters:
                 matched = tuple(number for number in matched if self._stands(number, event))
             if matched or keeps_all:
                 found.append(Match(event, held, matched))
+        self._count_accesses(accesses)
         return found
 
     def _stands(self, number: int, event: Event) -> bool:
@@ -339,12 +346,12 @@ class Lane:
         self._last_time[block.stream] = time
         self.last_event = time if self.last_event is None else max(time, self.last_event)
 
-    def _count_accesses(self, event: Event, held: tuple[access.Entry, ...]) -> None:
-        accesses = self.counts.accesses
-        for entry in held:
-            accesses[entry.system.name] = accesses.get(entry.system.name, 0) + 1
-        if access.ACTOR not in event.fields:
-            self.counts.actorless += 1
+    def _count_accesses(self, accesses: list[tuple[access.Entry, ...]]) -> None:
+        counted = self.counts.accesses
+        for _, run in groupby(accesses, id):
+            alike = list(run)
+            for entry in alike[0]:
+                counted[entry.system.name] = counted.get(entry.system.name, 0) + len(alike)
 
     def _note_error(self, error: Exception) -> None:
         """Kind and place of the error, never its text: that may hold the record."""
@@ -357,12 +364,20 @@ class Lane:
 
 
 _UNPARSED: Parsed = ({}, None, 0)
-_GIVEN = frozenset({"access", *access.FIELDS})
+_RETURN = ord("\r")
+
+
+def _is_given(name: str) -> bool:
+    """Only the inventory may set the field: a log line that brings its own would speak in its name."""
+    return name == "access" or name.startswith(witness.DERIVED)
+
+
+def _not_given(names: frozenset[str]) -> frozenset[str]:
+    return frozenset(name for name in names if not _is_given(name))
 
 
 def _forget_given(fields: dict[str, Any]) -> None:
-    """Fields that only the inventory may set: a log line that brings its own would speak in its name."""
-    for name in [name for name in fields if name == "access" or name.startswith(witness.DERIVED)]:
+    for name in [name for name in fields if _is_given(name)]:
         del fields[name]
 
 

@@ -40,6 +40,9 @@ TextTest = Callable[[str], bool]
 TIME_FIELD = "@timestamp"
 """The field that means the event's own time, whatever the log calls it."""
 
+MOST_KNOWN = 16
+"""Values of which a test's verdict is remembered, and their length: statuses, methods, actions, outcomes."""
+
 
 # --- text --------------------------------------------------------------------------------------------------
 
@@ -135,15 +138,21 @@ def _glob(parts: tuple[Any, ...]) -> TextTest:
 
 
 def on_field(name: str, test: TextTest) -> Test:
-    """The text test on a field of the event."""
+    """The text test on a field of the event. What it said of the first few short values is remembered."""
     get = getter(name)
+    known: dict[str | int, bool] = {}
 
     def holds(event: Event) -> bool:
         value = event.fields.get(name, MISSING)
-        if type(value) is str:
-            return test(value)
-        if type(value) is int:
-            return test(str(value))
+        kind = type(value)
+        if kind is str or kind is int:
+            verdict = known.get(value)
+            if verdict is None:
+                words = str(value)
+                verdict = test(words)
+                if len(known) < MOST_KNOWN and len(words) < MOST_KNOWN:
+                    known[value] = verdict
+            return verdict
         if value is MISSING:
             value = get(event.fields)
         return value is not MISSING and _any_text(value, test)
@@ -168,7 +177,9 @@ def value_test(wanted: Wanted, field: str, zone: ZoneInfo) -> Test:
         case Null():
             return lambda event: get(event.fields) in (MISSING, None) or _only_nulls(get(event.fields))
         case Exists():
-            return lambda event: (get(event.fields) is not MISSING) is wanted.wanted
+            if wanted.wanted:
+                return lambda event: field in event.fields or get(event.fields) is not MISSING
+            return lambda event: get(event.fields) is MISSING
         case Compare():
             return _numbers(get, wanted.operator, wanted.number)
         case Network():

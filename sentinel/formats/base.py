@@ -107,7 +107,8 @@ class Format(Protocol):
     def parser(self, used: frozenset[str] | None) -> Parser:
         """A parser that yields at least the used fields that the record has; None means every field.
 
-        A parser never raises. Bytes that are not UTF-8 become U+FFFD and the record is still parsed.
+        What the record itself names (the keys of JSON) is yielded only where it is used or a used field is in it. A
+        parser never raises. Bytes that are not UTF-8 become U+FFFD and the record is still parsed.
         """
 
 

@@ -1,7 +1,8 @@
 r"""JSON lines: one object a record, its names kept as written, nested or dotted.
 
-The fast decoder reads nearly all of them. What it refuses (a lone surrogate, NaN, 1e400, a bad byte, a byte order mark)
-a tolerant one reads: U+FFFD for what is no character, null for what is no number.
+The fast decoder reads nearly all of them, and of each only what is used: making nothing of the rest takes a quarter of
+the time. What it refuses (a lone surrogate, NaN, 1e400, a bad byte, a byte order mark) a tolerant one reads: U+FFFD for
+what is no character, null for what is no number.
 
 Of all escapes only those matter to scanning that hide printable ASCII other than `"` and `\`: PHP's `\/`, Go's
 `\u0026`, .NET's `\u0027`. `\n`, `\"` or `\u00fc` stand for bytes that no run can hold. Numbers are written in many
@@ -12,12 +13,12 @@ from __future__ import annotations
 
 import json
 import re
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from itertools import product
-from typing import Any, Final
+from typing import Any, Final, TypedDict
 
-import orjson
+import msgspec
 
 from sentinel import ecs
 from sentinel.clock import Micros
@@ -34,6 +35,8 @@ from sentinel.formats.base import (
     unescape,
 )
 from sentinel.formats.times import Moment, iso_reader, read_count
+
+ReadText = Callable[[str], Moment | None]
 
 TIME_FIELDS: Final = ("@timestamp", "timestamp", "time", "ts")
 
@@ -124,21 +127,66 @@ class JsonLines:
         number = literal + (zeros + _NUMBER_END if at_end else b"")
         return rb"%b(?:%b|%b|%b|\[)" % (value_of, text, number, _ODD_NUMBER)
 
-    def parser(self, used: frozenset[str] | None) -> Parser:  # noqa: ARG002  (decoding only what is used costs more here)
-        time_of = _time_reader(self.options)
-        loads = orjson.loads
+    def parser(self, used: frozenset[str] | None) -> Parser:
+        read_text, time_of = _time_readers(self.options)
+        time_fields = TIME_FIELDS if self.options.time_field is None else (self.options.time_field,)
+        first = time_fields[0]
+        keys = None if used is None else _keys({*used, *time_fields})
+        decode = _decoder(keys)
+        decode_slowly = _tolerant if keys is None else _of_keys(keys, _tolerant)
 
         def parse(raw: bytes, _reference: Micros) -> Parsed | None:
             try:
-                fields = loads(raw)
-            except orjson.JSONDecodeError:
-                fields = _tolerant(raw)
+                fields = decode(raw)
+            except _REFUSALS:
+                fields = decode_slowly(raw)
             if not isinstance(fields, dict):
                 return None
-            moment = time_of(fields)
-            return (fields, None, 0) if moment is None else (fields, *moment)
+            written = fields.get(first)
+            moment = read_text(written) if type(written) is str else None
+            if moment is None:
+                moment = time_of(fields)
+                if moment is None:
+                    return fields, None, 0
+            micros, digits = moment
+            return fields, micros, digits
 
         return parse
+
+
+_MOST_TYPED: Final = 100
+"""With more keys, looking for each of them costs more than making values of all. (And the typed decoder finds none that
+is not ASCII.)
+"""
+
+_REFUSALS: Final = (msgspec.DecodeError, UnicodeDecodeError, RecursionError)
+
+
+def _decoder(keys: frozenset[str] | None) -> Callable[[bytes], Any]:
+    """Decodes an object with these keys of it alone; None means all."""
+    everything = msgspec.json.Decoder().decode
+    if keys is None:
+        return everything
+    if len(keys) > _MOST_TYPED or not all(map(str.isascii, keys)):
+        return _of_keys(keys, everything)
+    # The dictionary is made when rules are loaded, which type checkers do not allow for.
+    make_type: Any = TypedDict
+    return msgspec.json.Decoder(make_type("Record", dict.fromkeys(keys, Any), total=False)).decode
+
+
+def _of_keys(keys: frozenset[str], decode: Callable[[bytes], Any]) -> Callable[[bytes], Any]:
+    def decoded(raw: bytes) -> Any:
+        fields = decode(raw)
+        if not isinstance(fields, dict):
+            return None
+        return {name: value for name, value in fields.items() if name in keys}
+
+    return decoded
+
+
+def _keys(names: Iterable[str]) -> frozenset[str]:
+    """The keys of a record that fields may stand under: their names, and where objects they may be in begin."""
+    return frozenset(name[:end] for name in names for end, letter in enumerate(name + ".") if letter == ".")
 
 
 def look_up(fields: Any, name: str) -> Any:
@@ -162,7 +210,8 @@ def _characters(patterns: Sequence[bytes]) -> frozenset[int]:
     return frozenset(text.lower() + text.upper() + b"0123456789")
 
 
-def _time_reader(options: FormatOptions) -> Callable[[dict[str, Any]], Moment | None]:
+def _time_readers(options: FormatOptions) -> tuple[ReadText, Callable[[dict[str, Any]], Moment | None]]:
+    """Of the text that is nearly always the time, and of a whole record."""
     iso = iso_reader(options.timezone)
 
     def read(value: Any) -> Moment | None:
@@ -177,7 +226,8 @@ def _time_reader(options: FormatOptions) -> Callable[[dict[str, Any]], Moment | 
         return None
 
     named = options.time_field
-    return time_of if named is None else lambda fields: read(look_up(fields, named))
+    general = time_of if named is None else lambda fields: read(look_up(fields, named))
+    return iso, general
 
 
 def _without_escapes(records: bytes) -> bytes:

@@ -52,15 +52,20 @@ def iso_reader(zone: ZoneInfo) -> Callable[[str], Moment | None]:
     """
     known: dict[str, Micros] = {}
     in_utc: dict[str, Micros] = {}
+    tails: dict[str, Moment] = {}
 
     def read(text: str) -> Moment | None:
-        # The form nearly every log writes: one look-up, and the fraction added.
-        if text[-1:] == "Z" and (second := in_utc.get(text[:19])) is not None:
-            if len(text) == 20:
-                return second, 0
+        # The form nearly every log writes: two look-ups, or one and the fraction added.
+        second = in_utc.get(text[:19])
+        if second is not None:
+            tail = tails.get(text[19:])
+            if tail is not None:
+                return second + tail[0], tail[1]
             digits = len(text) - 21
-            if text[19] == "." and 0 < digits <= 6 and (fraction := text[20:-1]).isdecimal() and text.isascii():
-                return second + int(fraction) * _SCALE[digits], digits
+            if text[-1] == "Z" and text[19:20] == "." and 0 < digits <= 6:
+                fraction = text[20:-1]
+                if fraction.isdecimal() and text.isascii():
+                    return second + int(fraction) * _SCALE[digits], digits
         match = _ISO.fullmatch(text)
         if match is None:
             return None
@@ -74,6 +79,8 @@ def iso_reader(zone: ZoneInfo) -> Callable[[str], Moment | None]:
             _remember(known, key, base)
         if offset == "Z":
             _remember(in_utc, written, base)
+            if len(fraction) <= 3:  # so there are a few thousand at most
+                tails[text[19:]] = _add(0, fraction)
         return _add(base, fraction)
 
     return read

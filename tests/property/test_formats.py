@@ -15,6 +15,7 @@ from hypothesis import strategies as st
 
 from sentinel import ecs
 from sentinel.clock import SECOND
+from sentinel.detect.fields import getter
 from sentinel.formats import Format, FormatOptions, Spec, access_line, make
 from sentinel.formats.base import escape, value_text
 
@@ -405,3 +406,25 @@ def test_an_ordinary_line_is_read_as_the_general_reader_reads_it(spec: str, raw:
     for name in names:
         assert special[0].get(name) == general[0].get(name)
     assert special[1:] == general[1:]
+
+
+@settings(max_examples=500, deadline=None)
+@given(
+    json_lines(),
+    st.frozensets(st.sampled_from((*KEYS, "b.a.b", "a.b.a", "user", "ts", "no.such"))),
+    st.sampled_from((0, 200)),
+)
+@example(b'{"a":{"b":1},"b":"\\ud800","a.b":"\xff","status":1e400}', frozenset({"a.b", "status"}), 0)
+@example(b'{"a":[{"b":1},{"b":12345678901234567890123}],"b":NaN}', frozenset({"a.b"}), 200)
+def test_of_json_the_used_fields_are_read_as_if_all_were(raw: bytes, names: frozenset[str], more: int) -> None:
+    log = make("json", OPTIONS)
+    many = frozenset(f"x.{number}" for number in range(more))
+    every, some = log.parser(None)(raw, REFERENCE), log.parser(names | many)(raw, REFERENCE)
+    if every is None or some is None:
+        assert every is some
+        return
+    for name in names:
+        assert repr(getter(name)(some[0])) == repr(getter(name)(every[0]))
+    assert some[1:] == every[1:]
+    heads = {"@timestamp", "timestamp", "time", "ts", *names}
+    assert all(any(f"{name}.".startswith(f"{key}.") for name in heads) for key in some[0])
