@@ -5,7 +5,7 @@ VENV := .venv
 BIN := $(VENV)/bin
 UV_COMPILE := $(BIN)/uv pip compile --universal --generate-hashes --no-header --no-emit-index-url --no-emit-find-links --python-version 3.11 -q
 
-.PHONY: help run test check bench lab fuzz lock clean
+.PHONY: help run test check crash bench lab fuzz lock clean
 
 help: ## this list
 	@grep -E '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | sort
@@ -35,6 +35,9 @@ check: $(VENV)/.dev ## what to run before a commit: format, lint, types, layers,
 	$(BIN)/mypy
 	$(BIN)/lint-imports
 	$(BIN)/python -m pytest -q tests/unit tests/scenarios
+
+crash: $(VENV)/.dev ## kills and failing disks, state machine; LONG=1: 10,000 kills and hours of it (needs strace)
+	$(if $(LONG),SENTINEL_LONG=1) $(BIN)/python -m pytest -s tests/crash
 
 bench: $(VENV)/.dev ## the benchmarks; prints a table and writes docs/benchmarks.md
 	$(BIN)/python -m tests.bench

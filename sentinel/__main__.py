@@ -5,6 +5,7 @@
 
 from __future__ import annotations
 
+import signal
 import sys
 from importlib import import_module
 from importlib.metadata import version
@@ -103,6 +104,9 @@ def program() -> TyperGroup:
 
 def main(arguments: list[str] | None = None) -> NoReturn:
     """Run what the arguments say and leave with its exit code."""
+    if (sys.argv[1:] if arguments is None else arguments)[:1] == ["run"]:
+        # Until the daemon listens to it itself, there is nothing to be saved.
+        signal.signal(signal.SIGTERM, lambda *_: sys.exit(0))
     try:
         program().main(args=arguments, prog_name="sentinel")
     except Unusable as unusable:

@@ -32,9 +32,11 @@ from sentinel.desk import Desk
 from sentinel.detect import state
 from sentinel.detect.engine import Engine
 from sentinel.inspection import prepare
+from sentinel.keeper import Keeper
+from sentinel.lookout import Lookout
 from sentinel.measure import Measure, TimedRecords
 from sentinel.metrics import Metrics
-from sentinel.model import Finding, Mode, Notification
+from sentinel.model import Mode, Notification
 from sentinel.overload import Overload
 from sentinel.pipeline import Pipeline
 from sentinel.problems import Problem, Span, Unusable
@@ -42,7 +44,7 @@ from sentinel.routing import destinations
 from sentinel.rulebook import Rulebook
 from sentinel.secrets import SecretError, SecretRef
 from sentinel.sources import Sources
-from sentinel.store import Store, StoreBroken, StoreError, sqlite_version
+from sentinel.store import StoreBroken, StoreError, sqlite_version
 from sentinel.systemd import Supervisor
 from sentinel.untaken import Reports
 from sentinel.vault import Vault
@@ -51,10 +53,7 @@ from sentinel.web.server import WebServer
 
 _log = logging.getLogger(__name__)
 
-WEB_AGAIN: Micros = 30 * SECOND
-"""Between two attempts to take the address of the pages."""
-
-FIXED = ("state", "http", "control", "master_key")
+FIXED = ("state", "http", "control", "master_key", "backup")
 """What of a configuration is taken at the start and not at a reload."""
 
 STORE_PAUSE = 1.0
@@ -79,10 +78,8 @@ class Daemon:
         self.started = self.clock.now()
         self.readiness = Readiness(self.started)
         self.supervisor = Supervisor(environ, os.getpid())
-        self._measured: Micros = 0
-        self._tried_web = self.started
         self._read_history = False
-        self._troubles: dict[str, str] = {}
+        self._is_broken = False
         self.metrics.build_info.labels(version("breach-sentinel"), sqlite_version()).set(1)
 
     # --- building ------------------------------------------------------------------------------------------
@@ -91,13 +88,15 @@ class Daemon:
         """Every part in its place, everything stored taken up again. Raises StoreError, VaultError, Unusable."""
         self._make_folder(self.config.state)
         self.vault = Vault.open(self.config.state, self._master())
-        self.store = Store.open(self.config.state, self.vault)
+        self.keeper = Keeper(self.config.state, self.vault, self.config.backup, self.metrics)
+        self.store = self.keeper.open(self.started)
         self.channels = self._make_channels(self.config)
         self._begin()
         self._make_courier()
         self.control = Control(self.config.control, self.wake)
         self.control.start()
         self.desk = Desk(self)
+        self.lookout = Lookout(self)
         self.web = WebServer(self.config.http, self.metrics, self.readiness, self.clock) if self.config.http else None
         if self.web is not None:
             self.web.start()
@@ -148,6 +147,8 @@ class Daemon:
             channels=self.channels,
             route=self._route,
         )
+        for finding in self.keeper.news(self.store):
+            self.pipeline.note(finding, now)
         self.readiness.ready("rules")
         self.readiness.ready("store")
         self.metrics.config_reload_ok.set(1)
@@ -181,64 +182,75 @@ class Daemon:
     def turn(self) -> None:
         """One block, what was asked, and a wait where nothing is to be done."""
         now = self.clock.now()
-        size = self._step(now)
-        self._tell_findings()
+        size = self._work(now)
+        self.lookout.tell_findings()
         self._redirect(now)
         for request in self.control.pending():
             self.desk.answer(request, self.clock.now())
-        if self._reload.is_set():
+        if self._reload.is_set() and not self._is_broken:
             self._reload.clear()
             with contextlib.suppress(StoreError):
                 self.reload()
         self.readiness.turned(now)
-        self._look(now)
+        self.lookout.look(now)
         if size == 0:
             self._idle(now)
 
-    def _step(self, now: Micros) -> int | None:
-        """Bytes judged; None where the store cannot be written."""
+    def _work(self, now: Micros) -> int | None:
+        """Bytes judged; None where the store cannot be read or written."""
         try:
-            begun = time.perf_counter()
-            size = self.pipeline.step(now)
-            if size:
-                self.metrics.blocks.inc()
-                self.metrics.judge_seconds.observe(time.perf_counter() - begun)
-            if self.pipeline.owes_news:
-                self.pipeline.owes_news = False
-                self.courier.wake()
-        except StoreBroken as error:
-            self._restart(error)
-            return None
+            if self._is_broken:
+                self._begin_again(now)
+            self.lookout.look_at_clock(now)
+            size = self._step(now)
+            if size == 0:
+                self._tend(now)
         except StoreError as error:
+            self._is_broken = self._is_broken or isinstance(error, StoreBroken)
             self._pause(error)
             return None
         self.readiness.ready("store")
         return size
 
-    def _pause(self, error: StoreError) -> None:
-        self.readiness.not_ready("store", type(error).__name__)
-        self.supervisor.status(f"reading is paused: {error}")
-        _log.error("reading is paused until the store can be written: %s", error)
-        self.clock.wait(STORE_PAUSE, self.wake)
+    def _step(self, now: Micros) -> int:
+        begun = time.perf_counter()
+        size = self.pipeline.step(now)
+        if size:
+            self.metrics.blocks.inc()
+            self.metrics.judge_seconds.observe(time.perf_counter() - begun)
+        if self.pipeline.owes_news:
+            self.pipeline.owes_news = False
+            self.courier.wake()
+        return size
 
-    def _restart(self, error: StoreError) -> None:
-        """Drop memory, take up what is stored, read again."""
-        _log.error("the store failed; beginning again from what is stored: %s", error)
-        self.readiness.not_ready("store", type(error).__name__)
-        self.sources.close()
-        self.store.let_go()
-        self.clock.wait(STORE_PAUSE, self.wake)
-        self.courier.stop()
-        self.store = Store.open(self.config.state, self.vault)
-        self._begin()
-        self._make_courier()
-        self.courier.start()
-
-    def _idle(self, now: Micros) -> None:
+    def _tend(self, now: Micros) -> None:
+        """What there is time for while no record waits."""
         if not self._read_history:
             self._read_history = True
             self.pipeline.tell_of_history(now)
         self.store.checkpoint()
+        self.keeper.tend(self.store, now)
+
+    def _pause(self, error: StoreError) -> None:
+        self.readiness.not_ready("store", type(error).__name__)
+        self.supervisor.status(f"reading is paused: {error}")
+        _log.error("reading is paused until the store can be read and written: %s", error)
+        self.clock.wait(STORE_PAUSE, self.wake)
+
+    def _begin_again(self, now: Micros) -> None:
+        """Drop memory, take up what is stored, read again. Raises StoreError where the store still fails."""
+        _log.warning("beginning again from what is stored")
+        self.sources.close()
+        self.store.let_go()
+        self.courier.stop()
+        self.store = self.keeper.open(now)
+        self.measure.new_engine()
+        self._begin()
+        self._is_broken = False
+        self._make_courier()
+        self.courier.start()
+
+    def _idle(self, now: Micros) -> None:
         waits = [self.sources.wait_seconds(now), self.pipeline.seconds_to_commit(now)]
         due = self.pipeline.book.next_due()
         if due is not None:
@@ -253,53 +265,6 @@ class Daemon:
             options = self.config.channels.get(row.channel)
             if options is not None and options.fallback:
                 self.pipeline.redirect(row.case_id, row.key, row.channel, reason, options.fallback, now)
-
-    def _tell_findings(self) -> None:
-        found, self.pipeline.findings = self.pipeline.findings, []
-        self.measure.findings(found)
-        for gap in self.pipeline.gaps:
-            self.measure.gap(gap)
-            _log.error(
-                "a stretch of a log was lost before it was read", extra={"source": gap.source, "why": gap.reason}
-            )
-        self.pipeline.gaps.clear()
-        for finding in found:
-            if not finding.update:
-                _log_finding(finding)
-
-    def _look(self, now: Micros) -> None:
-        """Once a second: metrics, readiness, the service manager."""
-        if now - self._measured < SECOND:
-            return
-        self._measured = now
-        status = self.sources.status()
-        self.measure.engine(self.engine)
-        self.measure.sources(status)
-        self.measure.cases(self.pipeline.book, now)
-        with contextlib.suppress(StoreError):
-            self.measure.outbox(self.store, self.channels, now)
-        self.metrics.last_turn.set(now / SECOND)
-        self.measure.files(self.config.state)
-        if self.web is not None and self.web.address is None and now - self._tried_web >= WEB_AGAIN:
-            self._tried_web = now
-            self.web.start()
-        self._look_at_sources({name: each.trouble for name, each in status.items() if each.trouble})
-        self.overload.look(sum(each.unread_bytes for each in status.values()))
-        self.supervisor.alive()
-
-    def _look_at_sources(self, troubles: dict[str, str]) -> None:
-        for name, trouble in troubles.items():
-            if self._troubles.get(name) != trouble:
-                _log.warning("source %s: %s", name, trouble)
-        for name in self._troubles.keys() - troubles.keys():
-            _log.info("source %s can be read again", name)
-        self._troubles = troubles
-        if troubles:
-            self.readiness.not_ready("sources", "; ".join(f"{name}: {why}" for name, why in troubles.items()))
-        else:
-            self.readiness.ready("sources")
-        for name in self.courier.stopped_channels():
-            _log.critical("the courier of a channel has ended", extra={"channel": name})
 
     # --- what is asked -------------------------------------------------------------------------------------
 
@@ -373,11 +338,6 @@ class Daemon:
         self.sources.close()
         self.store.close()
         _log.info("the watch has ended")
-
-
-def _log_finding(finding: Finding) -> None:
-    facts = {"rule": finding.rule, "level": finding.level.word, "source": finding.source, "finding": finding.id}
-    _log.info("finding" if finding.mode is Mode.ENFORCE else "finding in shadow", extra=facts)
 
 
 def watch(path: Path) -> None:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import threading
 import time
 from datetime import UTC, datetime, timedelta
-from typing import Protocol
+from typing import NamedTuple, Protocol
 
 Micros = int
 """Microseconds since 1970-01-01T00:00:00Z, without leap seconds."""
@@ -19,11 +19,21 @@ _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 _MICROSECOND = timedelta(microseconds=1)
 
 
+class Passed(NamedTuple):
+    """How long the machine has run, whatever was done to the wall clock; `total` counts on while it is suspended."""
+
+    awake: Micros
+    total: Micros
+
+
 class Clock(Protocol):
     """What a part that needs the time is given."""
 
     def now(self) -> Micros:
         """The wall clock in UTC."""
+
+    def passed(self) -> Passed:
+        """What the wall clock can be held against: it goes on evenly."""
 
     def wait(self, seconds: float, wake: threading.Event) -> bool:
         """Wait until `wake` is set or the seconds have passed; say whether it was set, and clear it."""
@@ -34,6 +44,10 @@ class SystemClock:
 
     def now(self) -> Micros:
         return time.time_ns() // 1000
+
+    def passed(self) -> Passed:
+        awake = time.clock_gettime_ns(time.CLOCK_MONOTONIC) // 1000
+        return Passed(awake, time.clock_gettime_ns(time.CLOCK_BOOTTIME) // 1000)
 
     def wait(self, seconds: float, wake: threading.Event) -> bool:
         woken = wake.wait(seconds)
@@ -46,12 +60,29 @@ class SetClock:
 
     def __init__(self, now: Micros) -> None:
         self._now = now
+        self._set_by: Micros = 0
+        self._asleep: Micros = 0
 
     def now(self) -> Micros:
         return self._now
 
+    def passed(self) -> Passed:
+        total = self._now - self._set_by
+        return Passed(total - self._asleep, total)
+
     def move_to(self, now: Micros) -> None:
+        """So much time passes."""
         self._now = now
+
+    def set_to(self, now: Micros) -> None:
+        """Somebody sets the clock; no time passes."""
+        self._set_by += now - self._now
+        self._now = now
+
+    def suspend(self, length: Micros) -> None:
+        """The machine sleeps."""
+        self._now += length
+        self._asleep += length
 
     def wait(self, seconds: float, wake: threading.Event) -> bool:
         self._now += round(seconds * SECOND)

@@ -27,6 +27,7 @@ from sentinel.routing import Route
 from sentinel.secrets import SecretRef
 from sentinel.settings import ConfigPart, ReadingPart, SourceConfig, listen_address
 from sentinel.sources import TYPES, SourceOptions
+from sentinel.store.backups import BackupOptions
 from sentinel.yamlfile import Document
 from sentinel.yamlfile import Path as Place
 
@@ -55,6 +56,7 @@ class Config:
     http: tuple[str, int] | None
     control: Path
     master_key: SecretRef | None
+    backup: BackupOptions
 
     @property
     def folder(self) -> Path:
@@ -136,6 +138,9 @@ def _config(
         http=None if part.http.listen is None else listen_address(part.http.listen),
         control=folder / (part.control.socket or Path(runtime or state) / "control.sock"),
         master_key=part.keys.master,
+        backup=BackupOptions(
+            folder=folder / (part.backup.folder or state / "backups"), every=part.backup.every, keep=part.backup.keep
+        ),
     )
 
 

@@ -92,6 +92,11 @@ class Metrics:
     def _declare_daemon(self) -> None:
         self.commit_seconds = self._histogram("commit_seconds", "Time of one commit of the store.", _COMMIT_BUCKETS)
         self.store_bytes = self._gauge("store_bytes", "Size of the store's files.", "file")
+        self.store_rescues = self._counter("store_rescues", "Times that a copy replaced the damaged state.")
+        self.backup_made = self._gauge("backup_timestamp_seconds", "When the newest copy of the state was made.")
+        self.backup_failures = self._counter("backup_failures", "Copies of the state that could not be made.")
+        self.clock_jumps = self._counter("clock_jumps", "Times that the wall clock was set.", "direction")
+        self.suspended_seconds = self._counter("suspended_seconds", "Time that the machine was suspended.")
         self.wakeups = self._counter("wakeups", "Turns of the main loop, by what woke it.", "kind")
         self.behind = self._gauge("behind", "1 while so much is unread that rules in shadow are left out, else 0.")
         self.last_turn = self._gauge("last_turn_timestamp_seconds", "When the main loop last turned.")

@@ -22,7 +22,7 @@ from sentinel.channels.base import Channel
 from sentinel.clock import SECOND, Micros
 from sentinel.detect import state
 from sentinel.detect.engine import Engine
-from sentinel.model import Block, Case, Evidence, Finding, Gap, Notification, State, Verdict
+from sentinel.model import AuditEntry, Block, Case, Evidence, Finding, Gap, Notification, State, Verdict
 from sentinel.store.batch import Batch
 
 COMMIT_AFTER: Micros = SECOND // 2
@@ -78,7 +78,8 @@ class Pipeline:
     """One watch: sources, engine, cases and store, joined.
 
     `findings` and `gaps` are those since somebody last emptied the lists; `owes_news` is set when a commit put messages
-    into the outbox, for whoever wakes the courier and clears it.
+    into the outbox, for whoever wakes the courier and clears it. While `holds_reminders` is set, no deadline is
+    told of.
     """
 
     def __init__(  # noqa: PLR0913  (the one place where the parts of a watch come together)
@@ -102,6 +103,7 @@ class Pipeline:
         self.findings: list[Finding] = []
         self.gaps: list[Gap] = []
         self.owes_news = False
+        self.holds_reminders = False
         self._records = records
         self._names = names
         self._batch = Batch()
@@ -151,7 +153,8 @@ class Pipeline:
         """Whether it is time to commit: half a second or 64 MiB passed, or somebody is to be told something."""
         if self._since is None:
             return False
-        return self._is_urgent or now - self._since >= COMMIT_AFTER or self._bytes >= COMMIT_BYTES
+        # A clock that was set back must not put the commit off.
+        return self._is_urgent or not 0 <= now - self._since < COMMIT_AFTER or self._bytes >= COMMIT_BYTES
 
     def seconds_to_commit(self, now: Micros) -> float:
         """How long until the next commit is due; long where nothing waits for one."""
@@ -262,7 +265,19 @@ class Pipeline:
                 return block.data[start : start + place.length]
         return self.blocks.reread(place.source, place.stream, place.offset, place.length)
 
+    def note(self, finding: Finding, now: Micros) -> None:
+        """A finding that no record led to."""
+        self._touch(now)
+        self._decide(finding, None, now)
+
+    def audit(self, entry: AuditEntry, now: Micros) -> None:
+        """Something that belongs to no case is in the trail with the next commit."""
+        self._touch(now)
+        self._batch.audit(entry)
+
     def _remind(self, now: Micros) -> None:
+        if self.holds_reminders:
+            return
         for case in self.book.due(now):
             verdict = remind(case, now)
             if verdict is not None:

@@ -11,7 +11,9 @@ from pydantic import AfterValidator, BaseModel, ConfigDict, Field, StringConstra
 
 from sentinel import zones
 from sentinel.cases.clocks import CaseOptions
+from sentinel.clock import DAY
 from sentinel.detect.pipelines import Pipeline
+from sentinel.durations import Duration
 from sentinel.model import LogSource
 from sentinel.routing import Route
 from sentinel.secrets import SecretRef
@@ -80,6 +82,14 @@ class KeysPart(_Part):
     master: SecretRef | None = None
 
 
+class BackupPart(_Part):
+    """The copies that the daemon makes of its state, by itself; 0 for `keep` means that none is made."""
+
+    folder: PathText | None = None
+    every: Duration = DAY
+    keep: int = Field(default=7, ge=0, le=1000)
+
+
 class ConfigPart(_Part):
     """The file as a whole. Sources and channels are read one by one, each as its type."""
 
@@ -94,6 +104,7 @@ class ConfigPart(_Part):
     http: HttpPart = HttpPart()
     control: ControlPart = ControlPart()
     keys: KeysPart = KeysPart()
+    backup: BackupPart = BackupPart()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

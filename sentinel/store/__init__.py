@@ -3,10 +3,10 @@
 import apsw
 
 from sentinel.store.batch import Batch
-from sentinel.store.errors import StoreBroken, StoreError, StoreFull, StoreLocked
+from sentinel.store.errors import StoreBroken, StoreDamaged, StoreError, StoreFull, StoreLocked
 from sentinel.store.store import Store
 
-__all__ = ["Batch", "Store", "StoreBroken", "StoreError", "StoreFull", "StoreLocked", "sqlite_version"]
+__all__ = ["Batch", "Store", "StoreBroken", "StoreDamaged", "StoreError", "StoreFull", "StoreLocked", "sqlite_version"]
 
 
 def sqlite_version() -> str:

@@ -18,7 +18,7 @@ from typing import Any, Final
 import apsw
 
 from sentinel.keyfile import write_new
-from sentinel.store.errors import StoreBroken, StoreError, StoreFull
+from sentinel.store.errors import StoreBroken, StoreDamaged, StoreError, StoreFull
 
 Row = tuple[Any, ...]
 Migrations = Sequence[tuple[int, str]]
@@ -27,10 +27,9 @@ _BUSY_MILLISECONDS: Final = 5_000
 _CHECKPOINT_PAGES: Final = 8_192
 _LARGEST_LOG: Final = 64 * 1024 * 1024
 
-_DAMAGED: Final = (
+_DAMAGED: Final = (apsw.CorruptError, apsw.NotADBError)
+_BROKEN: Final = (
     apsw.IOError,
-    apsw.CorruptError,
-    apsw.NotADBError,
     apsw.CantOpenError,
     apsw.ReadOnlyError,
     apsw.PermissionsError,
@@ -51,6 +50,7 @@ _NO_SPACE: Final = (errno.ENOSPC, errno.EDQUOT)
 _WORDS: Final[dict[type[StoreError], str]] = {
     StoreFull: "there is no space left for the state",
     StoreBroken: "the state file cannot be read or written",
+    StoreDamaged: "the state file is damaged",
     StoreError: "the store refused",
 }
 
@@ -110,11 +110,12 @@ def transaction(db: apsw.Connection) -> Iterator[None]:
 
 @contextmanager
 def telling(db: apsw.Connection | None = None) -> Iterator[None]:
-    """SQLite's errors as ours: StoreFull, StoreBroken or StoreError, by the name of the error and nothing stored."""
+    """SQLite's errors as ours: StoreFull, StoreBroken, StoreDamaged or StoreError, by the error's name alone."""
     try:
         yield
     except apsw.Error as error:
-        kind: type[StoreError] = StoreBroken if isinstance(error, _DAMAGED) else StoreError
+        kind: type[StoreError] = StoreBroken if isinstance(error, _BROKEN) else StoreError
+        kind = StoreDamaged if isinstance(error, _DAMAGED) else kind
         # A quota, or the index of the log that cannot grow, comes as an I/O error.
         if isinstance(error, apsw.FullError) or (db is not None and db.system_errno in _NO_SPACE):
             kind = StoreFull
@@ -158,10 +159,10 @@ def check_version(db: apsw.Connection, migrations: Migrations, *, exactly: bool 
 
 
 def check_whole(db: apsw.Connection) -> None:
-    """SQLite finds no damage (quick_check). Raises StoreBroken."""
+    """SQLite finds no damage (quick_check). Raises StoreDamaged."""
     with telling():
         if rows(db, "PRAGMA quick_check(1)") != [("ok",)]:
-            raise StoreBroken("the state file is damaged: restore a backup")
+            raise StoreDamaged("the state file is damaged: restore a backup")
 
 
 def checkpoint(db: apsw.Connection, path: Path) -> None:

@@ -12,7 +12,11 @@ class StoreFull(StoreError):
 
 
 class StoreBroken(StoreError):
-    """Reading or writing the file failed, or what it holds is damaged: drop what is in memory and open it again."""
+    """Reading or writing the file failed: drop what is in memory, open it again, and read again from there."""
+
+
+class StoreDamaged(StoreBroken):
+    """What the file holds is not what was written: opening it again does not help, a backup has to be brought back."""
 
 
 class StoreLocked(StoreError):

@@ -10,11 +10,14 @@ from dataclasses import dataclass
 
 import apsw
 
-from sentinel.clock import Micros
+from sentinel.clock import MINUTE, Micros
 from sentinel.model import Notification
 from sentinel.store.connection import number, rows
 from sentinel.store.errors import StoreError
 from sentinel.vault import KeyUnavailable, Vault
+
+LONGEST_WAIT: Micros = 70 * MINUTE
+"""Nothing is put back for longer; a message that waits for longer was put back by a clock that ran ahead."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -69,8 +72,8 @@ def due(db: apsw.Connection, vault: Vault, channel: str, now: Micros, limit: int
         "SELECT message_id, case_id, key, channel, body, attempts, owed_at, interrupted, ifnull((SELECT reference FROM "
         "outbox AS first WHERE first.case_id = outbox.case_id AND first.channel = outbox.channel AND reference <> '' "
         "ORDER BY first.number LIMIT 1), '') FROM outbox WHERE number IN "
-        "(SELECT min(number) FROM outbox WHERE channel = ? AND state IN ('pending', 'inflight') GROUP BY case_id) "
-        "AND state = 'pending' AND next_at <= ? ORDER BY number LIMIT ?",
+        "(SELECT min(number) FROM outbox WHERE channel = ?1 AND state IN ('pending', 'inflight') GROUP BY case_id) "
+        "AND state = 'pending' AND (next_at <= ?2 OR next_at > ?3) ORDER BY number LIMIT ?4",
         (channel, now, limit),
     )
     return [
@@ -130,6 +133,11 @@ def mark_never(db: apsw.Connection, message_id: str, channel: str, reason: str) 
 def take_up(db: apsw.Connection) -> None:
     """What was being sent when the last process ended is owed again, marked as a possible repeat."""
     db.execute("UPDATE outbox SET state = 'pending', interrupted = 1 WHERE state = 'inflight'")
+
+
+def hurry(db: apsw.Connection, by: Micros) -> None:
+    """What is to be tried again is tried so much earlier by the clock: it was set back by that."""
+    db.execute("UPDATE outbox SET next_at = next_at - ? WHERE state = 'pending'", (by,))
 
 
 def load(db: apsw.Connection, case_id: str) -> list[Delivery]:

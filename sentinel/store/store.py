@@ -15,10 +15,11 @@ from typing import Self
 
 import apsw
 
-from sentinel.clock import Micros, rfc3339
+from sentinel.clock import Micros
 from sentinel.model import AuditEntry, Case, Evidence, Gap, Position
-from sentinel.store import audit, cases, connection, evidence, folder, meta, outbox, positions, windows
+from sentinel.store import audit, backups, cases, connection, evidence, folder, meta, outbox, positions, windows
 from sentinel.store.audit import AuditRow, Break, Head
+from sentinel.store.backups import Rescue
 from sentinel.store.batch import Batch
 from sentinel.store.cases import FindingRow, FindingValues
 from sentinel.store.errors import StoreError
@@ -42,8 +43,9 @@ class Store:
     def open(cls, state: Path, vault: Vault, *, readonly: bool = False) -> Store:
         """The store of a state folder, made and brought up to this version where it is to be written.
 
-        Raises StoreLocked if another daemon writes it, StoreBroken if it is damaged, StoreError if it is of a newer
-        version, on another machine's disk, or was written under another master key.
+        Raises StoreLocked if another daemon writes it, StoreDamaged if it is damaged, StoreBroken if it cannot be read
+        or written now, StoreError if it is of a newer version, on another machine's disk, or was written under another
+        master key.
         """
         return cls._open_to_read(state, vault) if readonly else cls._open_to_write(state, vault)
 
@@ -60,10 +62,13 @@ class Store:
 
     @classmethod
     def _open_to_write(cls, state: Path, vault: Vault) -> Store:
-        folder.prepare(state)
-        lock = folder.FolderLock(state)
+        with connection.telling():
+            folder.prepare(state)
+            lock = folder.FolderLock(state)
         try:
-            path = folder.make_database(state)
+            with connection.telling():
+                backups.finish(state)
+                path = folder.make_database(state)
             store = cls(path, vault, connection.open_writer(path), lock)
         except StoreError:
             lock.release()
@@ -76,6 +81,15 @@ class Store:
             store._check_keys()
             store._begin()
         return store
+
+    @staticmethod
+    def rescue(state: Path, copies: Path, now: Micros) -> Rescue:
+        """Set the damaged database of a state folder aside and bring back the newest whole copy. Raises StoreError."""
+        lock = folder.FolderLock(state)
+        try:
+            return backups.rescue(state, copies, now)
+        finally:
+            lock.release()
 
     def _check_keys(self) -> None:
         written_under = meta.read(self._db, "keys")
@@ -282,6 +296,11 @@ class Store:
         with self._writing() as db:
             outbox.mark_never(db, message_id, channel, reason)
 
+    def hurry(self, by: Micros) -> None:
+        """Everything that waits is tried so much earlier by the clock, which was set back by that."""
+        with self._writing() as db:
+            outbox.hurry(db, by)
+
     def deliveries(self, case_id: str) -> list[Delivery]:
         """How each message of a case stands, in the order they were owed."""
         with self._reading() as db:
@@ -321,8 +340,7 @@ class Store:
         Commits go on meanwhile. Raises StoreError.
         """
         target.mkdir(mode=0o700, parents=True, exist_ok=True)
-        copy = target / f"sentinel-{rfc3339(now, 6).replace('-', '').replace(':', '').replace('.', '')}.db"
-        return connection.copy_into(self._path, copy)
+        return connection.copy_into(self._path, target / backups.name_of(now))
 
     def _must_write(self) -> None:
         if self._lock is None:

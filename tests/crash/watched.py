@@ -208,6 +208,10 @@ class Watched:
     def committed(self) -> int:
         """Bytes of logs judged and committed, of all streams together."""
         assert not self.is_dead(), self.last_words()
+        return self.committed_so_far()
+
+    def committed_so_far(self) -> int:
+        """The same, whether it lives or not."""
         with suppress(StoreError, VaultError), self.store() as store:
             return sum(json.loads(position.state).get("at", 0) for position in store.positions())
         return 0

@@ -236,3 +236,66 @@ def test_a_configuration_with_errors_does_not_start(folder: Path) -> None:
     (folder / "sentinel.yaml").write_text(CONFIG.replace("type: file", "type: fiel"), encoding="utf-8")
     with pytest.raises(Unusable, match="did you mean 'file'"):
         Watch(folder)
+
+
+# --- what may befall the state and the clock -------------------------------------------------------------------
+
+
+def test_a_state_damaged_while_it_runs_is_brought_back_and_read_on_from_there(watch: Watch) -> None:
+    watch.read("kim", range(5))
+    watch.turn()
+    before = [case["id"] for case in watch.cases()]
+    watch.daemon.keeper.wait(60)  # the one it makes by itself
+    watch.daemon.store.backup(watch.daemon.config.backup.folder, watch.clock.now())
+    watch.read("ada", range(5))
+    watch.turn()
+    database = watch.folder / "state" / "sentinel.db"
+    watch.daemon.store.checkpoint()
+    with database.open("r+b") as file:
+        for offset in range(4096, database.stat().st_size, 4096):
+            file.seek(offset)
+            file.write(b"\xa5" * 512)
+    watch.daemon.store._db.pragma("shrink_memory")
+    watch.read("tom", range(5))
+    watch.turn(20)
+    found = {case["title"].split(":")[0]: case for case in watch.cases()}
+    assert len(watch.cases()) == 4
+    assert before[0] in [case["id"] for case in watch.cases()]
+    assert "Sentinel's own state was damaged and an older copy of it is at work" in found
+    assert watch.daemon.store.verify_audit() == []
+
+
+def test_a_clock_that_leaps_years_ahead_for_a_while_tells_of_no_deadline(watch: Watch) -> None:
+    watch.read("kim", range(5))
+    watch.turn()
+    (case,) = watch.cases()
+    deadline = case["clocks"][0]["deadline_at"]
+    watch.clock.set_to(watch.clock.now() + 5 * 365 * 24 * HOUR)
+    watch.turn()
+    watch.clock.set_to(watch.clock.now() - 5 * 365 * 24 * HOUR)
+    watch.turn()
+    (case,) = watch.cases()
+    assert case["clocks"][0]["deadline_at"] == deadline
+    assert watch.daemon.pipeline.book.find(case["id"]).clocks[0].reminded == ()
+    jumps = [row.detail for row in watch.daemon.store.audit() if row.act == "clock.jumped"]
+    assert [round(row["seconds"]) for row in jumps if row] == [157_680_000, -157_680_000]
+
+
+def test_a_deadline_that_a_clock_set_right_has_passed_is_told_after_ten_minutes(watch: Watch) -> None:
+    watch.read("kim", range(5))
+    watch.turn()
+    watch.clock.set_to(watch.clock.now() + 80 * HOUR)
+    watch.turn()
+    (case,) = watch.cases()
+    assert watch.daemon.pipeline.book.find(case["id"]).clocks[0].reminded == ()
+    watch.clock.move_to(watch.clock.now() + HOUR)
+    watch.turn()
+    assert watch.daemon.pipeline.book.find(case["id"]).clocks[0].reminded != ()
+
+
+def test_a_clock_that_is_set_back_delays_no_commit(watch: Watch) -> None:
+    watch.read("kim", range(3))
+    watch.daemon.turn()
+    watch.clock.set_to(watch.clock.now() - 3 * HOUR)
+    watch.daemon.turn()
+    assert [position for position in watch.daemon.store.positions() if '"at": 0' not in position.state]

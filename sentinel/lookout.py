@@ -1,0 +1,119 @@
+"""What the daemon looks at besides the logs: its own numbers, its sources, its clock; and whom it tells."""
+
+from __future__ import annotations
+
+import contextlib
+import logging
+from typing import TYPE_CHECKING
+
+from sentinel.cases.judging import SENTINEL
+from sentinel.clock import SECOND, Micros
+from sentinel.clockwatch import ClockWatch, Jump
+from sentinel.model import AuditEntry, Finding, Level, Mode
+from sentinel.ownfindings import own_finding
+from sentinel.store import StoreError
+
+if TYPE_CHECKING:
+    from sentinel.app import Daemon
+
+_log = logging.getLogger(__name__)
+
+WEB_AGAIN: Micros = 30 * SECOND
+"""Between two attempts to take the address of the pages."""
+
+
+class Lookout:
+    """Looks, once a second, for one daemon."""
+
+    def __init__(self, daemon: Daemon) -> None:
+        self._daemon = daemon
+        self._clock = ClockWatch(daemon.clock.now(), daemon.clock.passed())
+        self._looked: Micros = 0
+        self._tried_web = daemon.clock.now()
+        self._troubles: dict[str, str] = {}
+
+    def look(self, now: Micros) -> None:
+        """Once a second: metrics, readiness, the service manager."""
+        if 0 <= now - self._looked < SECOND:
+            return
+        self._looked = now
+        daemon = self._daemon
+        status = daemon.sources.status()
+        daemon.measure.engine(daemon.engine)
+        daemon.measure.sources(status)
+        daemon.measure.cases(daemon.pipeline.book, now)
+        with contextlib.suppress(StoreError):
+            daemon.measure.outbox(daemon.store, daemon.channels, now)
+        daemon.metrics.last_turn.set(now / SECOND)
+        daemon.measure.files(daemon.config.state)
+        if daemon.web is not None and daemon.web.address is None and abs(now - self._tried_web) >= WEB_AGAIN:
+            self._tried_web = now
+            daemon.web.start()
+        self._look_at_sources({name: each.trouble for name, each in status.items() if each.trouble})
+        daemon.overload.look(sum(each.unread_bytes for each in status.values()))
+        daemon.supervisor.alive()
+
+    def _look_at_sources(self, troubles: dict[str, str]) -> None:
+        for name, trouble in troubles.items():
+            if self._troubles.get(name) != trouble:
+                _log.warning("source %s: %s", name, trouble)
+        for name in self._troubles.keys() - troubles.keys():
+            _log.info("source %s can be read again", name)
+        self._troubles = troubles
+        if troubles:
+            self._daemon.readiness.not_ready("sources", "; ".join(f"{name}: {why}" for name, why in troubles.items()))
+        else:
+            self._daemon.readiness.ready("sources")
+        for name in self._daemon.courier.stopped_channels():
+            _log.critical("the courier of a channel has ended", extra={"channel": name})
+
+    # --- findings and gaps ---------------------------------------------------------------------------------
+
+    def tell_findings(self) -> None:
+        """What the pipeline found since the last turn is counted and logged."""
+        pipeline, measure = self._daemon.pipeline, self._daemon.measure
+        found, pipeline.findings = pipeline.findings, []
+        measure.findings(found)
+        for gap in pipeline.gaps:
+            measure.gap(gap)
+            _log.error(
+                "a stretch of a log was lost before it was read", extra={"source": gap.source, "why": gap.reason}
+            )
+        pipeline.gaps.clear()
+        for finding in found:
+            if not finding.update:
+                _log_finding(finding)
+
+    # --- the clock -----------------------------------------------------------------------------------------
+
+    def look_at_clock(self, now: Micros) -> None:
+        """At every turn, before anything is judged by the clock. Raises StoreError, and then what was seen is told."""
+        jump = self._clock.look(now, self._daemon.clock.passed())
+        self._daemon.pipeline.holds_reminders = self._clock.is_doubtful()
+        if jump is None:
+            return
+        if jump.slept:
+            _log.warning("the machine was suspended", extra={"seconds": round(jump.slept / SECOND, 1)})
+            self._daemon.metrics.suspended_seconds.inc(jump.slept / SECOND)
+        if jump.by:
+            self._tell_jump(jump, now)
+
+    def _tell_jump(self, jump: Jump, now: Micros) -> None:
+        daemon = self._daemon
+        direction = "forward" if jump.by > 0 else "back"
+        seconds = round(jump.by / SECOND, 1)
+        _log.warning("the clock was set %s", direction, extra={"seconds": seconds})
+        daemon.metrics.clock_jumps.labels(direction).inc()
+        if jump.is_grave:
+            detail = {"seconds": seconds}
+            daemon.pipeline.audit(AuditEntry(at=now, who=SENTINEL, act="clock.jumped", detail=detail), now)
+            title = "The clock of this machine was set by minutes or more: times in the register may be off"
+            daemon.pipeline.note(own_finding("sentinel_clock_jumped", title, Level.LOW, now, direction), now)
+        if jump.by < 0:
+            daemon.store.hurry(-jump.by)
+            daemon.courier.wake()
+
+
+def _log_finding(finding: Finding) -> None:
+    facts = {"rule": finding.rule, "level": finding.level.word, "source": finding.source, "finding": finding.id}
+    _log.info("finding" if finding.mode is Mode.ENFORCE else "finding in shadow", extra=facts)
