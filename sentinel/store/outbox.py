@@ -74,7 +74,7 @@ def due(db: apsw.Connection, vault: Vault, channel: str, now: Micros, limit: int
         "ORDER BY first.number LIMIT 1), '') FROM outbox WHERE number IN "
         "(SELECT min(number) FROM outbox WHERE channel = ?1 AND state IN ('pending', 'inflight') GROUP BY case_id) "
         "AND state = 'pending' AND (next_at <= ?2 OR next_at > ?3) ORDER BY number LIMIT ?4",
-        (channel, now, limit),
+        (channel, now, now + LONGEST_WAIT, limit),
     )
     return [
         OutboxRow(
