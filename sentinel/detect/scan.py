@@ -8,14 +8,14 @@ block; one scratch a thread, which here is one scanner, used by the main loop al
 from __future__ import annotations
 
 from bisect import bisect_left
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from io import BytesIO
 from itertools import accumulate
 
 import hyperscan
 
-from sentinel.detect.witness import Choice, cheapest, guess, is_plain, patterns
+from sentinel.detect.witness import Choice, cheapest, ends, guess, is_plain, patterns, shortened
 from sentinel.formats.base import Format
 
 Key = int
@@ -36,9 +36,16 @@ ENGINE_COST = 0.01
 RISEN = 4
 """So many times the candidates that the sample promised, and the witnesses are chosen again."""
 
+MANY = 64
+"""From so many patterns on it matters with which bytes they end."""
+
 LEAST = 1000
 """So few records say nothing of a log."""
 
+Watched = tuple[float, frozenset[bytes]]
+"""What watching for some patterns costs, and these."""
+
+_AS_IT_IS: Mapping[bytes, bytes] = {}
 _SHIFT = 24
 _MASK = (1 << _SHIFT) - 1
 
@@ -90,7 +97,7 @@ class Scanner:
             return counts[pattern] + (0 if is_plain(pattern) else engine) + guess(pattern) / 1e6
 
         best = [cheapest(each, cost) for each in self._choices]
-        self._compile(best)
+        self._compile(best, _shortening(best, sample))
         self._decode_whole = 0
         self._recent = _Recent()
         watched = {pattern for each in best if each is not None for pattern in each[1]}
@@ -102,11 +109,11 @@ class Scanner:
             for each in best
         ]
 
-    def _compile(self, best: Sequence[tuple[float, frozenset[bytes]] | None]) -> None:
+    def _compile(self, best: Sequence[Watched | None], shorter: Mapping[bytes, bytes] = _AS_IT_IS) -> None:
         watched: dict[bytes, list[int]] = {}
         for target, found in enumerate(best):
             for pattern in found[1] if found is not None else ():
-                watched.setdefault(pattern, []).append(target)
+                watched.setdefault(shorter.get(pattern, pattern), []).append(target)
         everything = tuple(range(len(best)))
         self._always = tuple(target for target, found in enumerate(best) if found is None)
         names = sorted(watched)
@@ -196,6 +203,16 @@ class Scanner:
 
 def _line_starts(data: bytes) -> list[int]:
     return list(accumulate(map(len, BytesIO(data).readlines()), initial=0))
+
+
+def _shortening(best: Sequence[Watched | None], sample: bytes) -> Mapping[bytes, bytes]:
+    """What to search for instead of each pattern, where they are many."""
+    watched = {pattern for each in best if each is not None for pattern in each[1]}
+    if len(watched) < MANY:
+        return _AS_IT_IS
+    folded = sample.lower()
+    known = ends(folded)
+    return {pattern: shortened(pattern, folded, known) for pattern in watched}
 
 
 class _Database:

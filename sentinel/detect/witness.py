@@ -8,6 +8,7 @@ the longest text is the browser's name). An OR watches for all its members. A pa
 from __future__ import annotations
 
 import re
+from collections import Counter
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 
@@ -15,6 +16,13 @@ from sentinel.detect.needs import Either, Every, Need, Run
 from sentinel.formats.base import Format
 
 _PLAIN = re.compile(rb'(?:\\x[0-9a-f]{2}|[ "/])+')
+_HEX = re.compile(rb"\\x([0-9a-f]{2})")
+
+GRAM = 4
+"""Bytes at the end of a text by which the scanner first knows that it may be there."""
+
+SHORTEST = 6
+"""No text is made shorter than this: it would stand in too many records that the sample does not show."""
 
 DERIVED = "access."
 """Fields that no log line holds: the inventory gives them."""
@@ -128,3 +136,25 @@ def is_plain(pattern: bytes) -> bool:
 def guess(pattern: bytes) -> float:
     """The cost of a pattern of which no sample is known: the longer the rarer."""
     return 1000 / (1 + len(pattern))
+
+
+def ends(sample: bytes) -> Counter[bytes]:
+    """How often each text of GRAM bytes is in the sample, which is in lower case."""
+    return Counter(sample[place : place + GRAM] for place in range(len(sample) - GRAM + 1))
+
+
+def shortened(pattern: bytes, sample: bytes, known: Mapping[bytes, int]) -> bytes:
+    """A plain text cut off where its last bytes are rarest, if no more of the sample (of which `known` are the `ends`)
+    is hit by that.
+
+    Thousands of texts are searched for by their last bytes first. Where these are a common word of the log, each of
+    them is looked at again and again: ended before the word, 3,000 texts of a log's own words cost a tenth.
+    """
+    if not is_plain(pattern):
+        return pattern
+    text = _HEX.sub(lambda match: bytes.fromhex(match[1].decode()), pattern).lower()
+    if len(text) <= SHORTEST:
+        return pattern
+    cut = min(range(len(text), SHORTEST - 1, -1), key=lambda end: known.get(text[end - GRAM : end], 0))
+    is_rare = text[cut - GRAM : cut] not in known
+    return hexed(text[:cut]) if is_rare or sample.count(text[:cut]) == sample.count(text) else pattern

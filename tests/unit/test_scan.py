@@ -1,5 +1,7 @@
 from __future__ import annotations
 
+import json
+import random
 import re
 
 import pytest
@@ -9,7 +11,7 @@ from hypothesis import strategies as st
 from sentinel import formats
 from sentinel.detect import witness
 from sentinel.detect.needs import Run
-from sentinel.detect.scan import BLOCKS, LEAST, Scanner
+from sentinel.detect.scan import BLOCKS, LEAST, MANY, Scanner
 from sentinel.formats.base import FormatOptions, escape
 
 JSON = formats.make("json", FormatOptions())
@@ -145,3 +147,49 @@ def test_where_every_record_is_a_candidate_none_is_a_surprise() -> None:
     scan = Scanner(JSON, [None])
     scan.tune(b"lee\n" * 100)
     assert not any(scan.note(1000, 1000) for _ in range(2 * BLOCKS))
+
+
+# --- many texts ------------------------------------------------------------------------------------------------
+
+
+def cut(text: str, *sample: str) -> str:
+    """The text that is searched for instead, where these are records of the log."""
+    log = "\n".join(sample).encode()
+    pattern = witness.shortened(escape(text.encode()), log, witness.ends(log))
+    return bytes.fromhex(pattern.decode().replace("\\x", "")).decode()
+
+
+def test_a_text_is_cut_off_before_a_common_word() -> None:
+    assert cut("/wards/zq.browser", "a browser", "the browser", "/wards/1 in a browser") == "/wards/zq.bro"
+
+
+def test_a_text_is_left_whole_where_less_of_it_would_hit_more() -> None:
+    assert cut("firefox firefox", "firefox", "firefox", "firefox firewall", "x firefox") == "firefox firefox"
+
+
+def test_a_short_text_or_one_that_is_more_than_a_text_is_left_whole() -> None:
+    assert cut("zqword", "word", "word") == "zqword"
+    assert witness.shortened(rb"\x7aq[^\n]*word", b"word", witness.ends(b"word")) == rb"\x7aq[^\n]*word"
+
+
+WORDS = ("api", "patients", "Chrome", "static", "wards", "Safari", "&", "/")
+
+
+@settings(max_examples=60, deadline=None)
+@given(st.integers(0, 2**32))
+def test_of_many_texts_each_is_found_in_every_record_that_has_it(seed: int) -> None:
+    chance = random.Random(seed)
+
+    def some_text() -> str:
+        return "".join(chance.choice(WORDS) for _ in range(chance.randint(1, 4)))
+
+    texts = sorted({some_text() for _ in range(3 * MANY)})
+    assert len(texts) >= MANY
+    records = [some_text() + chance.choice(texts).swapcase() + some_text() for _ in range(40)]
+    lines = [json.dumps({"a": each}).replace("&", chance.choice(("&", "\\u0026"))).encode() for each in records]
+    scan = scanner(*texts)
+    scan.tune(b"\n".join(lines[:20]) + b"\n")
+    hit = dict(found(scan, b"\n".join(lines) + b"\n"))
+    for line, record in zip(lines, records, strict=True):
+        wanted = {number for number, text in enumerate(texts) if text.lower() in record.lower()}
+        assert wanted <= set(hit.get(line, ()))
