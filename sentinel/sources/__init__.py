@@ -14,11 +14,22 @@ from sentinel.clock import Micros
 from sentinel.model import Block, Gap, Position
 from sentinel.sources.base import Source, SourceStatus
 from sentinel.sources.file import FileOptions, file_source
+from sentinel.sources.journal import Journal, JournalOptions
 from sentinel.sources.options import SourceOptions
 from sentinel.sources.stdin import Stdin, StdinOptions
 from sentinel.sources.wakeup import WakeUp
 
-__all__ = ["TYPES", "FileOptions", "SourceOptions", "SourceType", "Sources", "StdinOptions", "Surroundings", "make"]
+__all__ = [
+    "TYPES",
+    "FileOptions",
+    "JournalOptions",
+    "SourceOptions",
+    "SourceType",
+    "Sources",
+    "StdinOptions",
+    "Surroundings",
+    "make",
+]
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,8 +59,14 @@ def _stdin(options: SourceOptions, surroundings: Surroundings) -> Source:
     return Stdin(options, surroundings.folder, surroundings.wake)
 
 
+def _journal(options: SourceOptions, _: Surroundings) -> Source:
+    assert isinstance(options, JournalOptions)
+    return Journal(options)
+
+
 TYPES: dict[str, SourceType] = {
     "file": SourceType(FileOptions, _file),
+    "journal": SourceType(JournalOptions, _journal),
     "stdin": SourceType(StdinOptions, _stdin),
 }
 
