@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 from sentinel.cases.judging import SENTINEL
 from sentinel.clock import SECOND, Micros
 from sentinel.clockwatch import ClockWatch, Jump
+from sentinel.detect import floods
 from sentinel.model import AuditEntry, Finding, Level, Mode
 from sentinel.ownfindings import own_finding
 from sentinel.store import StoreError
@@ -116,4 +117,6 @@ class Lookout:
 
 def _log_finding(finding: Finding) -> None:
     facts = {"rule": finding.rule, "level": finding.level.word, "source": finding.source, "finding": finding.id}
+    if finding.rule == floods.RULE:
+        facts |= {"flooded": dict(finding.group)["rule"], "groups": str(finding.value)}
     _log.info("finding" if finding.mode is Mode.ENFORCE else "finding in shadow", extra=facts)

@@ -81,8 +81,9 @@ def an_engine(
     views: Iterable[SourceView] | None = None,
     entries: Sequence[access.Entry] = (),
     purpose: Purpose = WATCH,
+    **more: Any,
 ) -> Engine:
-    return Engine(rules, entries, [a_view()] if views is None else list(views), key=b"k" * 32, purpose=purpose)
+    return Engine(rules, entries, [a_view()] if views is None else list(views), key=b"k" * 32, purpose=purpose, **more)
 
 
 def a_block(

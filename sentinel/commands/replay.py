@@ -81,7 +81,10 @@ def _line(finding: Finding) -> str:
     people = "" if finding.subjects is None else f"  {finding.subjects} people"
     shadow = "  (shadow)" if finding.mode.value == "shadow" else ""
     when = rfc3339(finding.fired_at, finding.digits)
-    return safe(f"{when}  {finding.level.word:<13} {finding.rule}  {group}  value {finding.value}{people}{shadow}")
+    about = "about " if finding.value_is_estimate else ""
+    return safe(
+        f"{when}  {finding.level.word:<13} {finding.rule}  {group}  value {about}{finding.value}{people}{shadow}"
+    )
 
 
 def _stats(run: Replay, seconds: float) -> dict[str, Any]:

@@ -63,11 +63,14 @@ class SuppressPart(Part):
 
 
 class RuntimePart(Part):
-    """How the rule is run: how late an event may come, what becomes of events without a group, how many groups."""
+    """How the rule is run: how late an event may come, what becomes of events without a group, how many groups are
+    kept, and how many events of one before its window is an estimate.
+    """
 
     late: Duration = MINUTE
     missing_group: Literal["drop_and_count"] = "drop_and_count"
     max_groups: int = Field(100_000, ge=1, le=10_000_000)
+    max_events: int = Field(1 << 14, ge=16, le=1 << 20)
     mode: Mode | None = None
 
 

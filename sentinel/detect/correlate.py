@@ -16,22 +16,26 @@ from heapq import heappop, heappush
 from typing import Any
 
 from sentinel.clock import Micros
+from sentinel.detect.crowded import Crowded, most_entries
 from sentinel.detect.fields import Getter, getter, single
-from sentinel.detect.measures import NUMERIC, TEMPORAL, Measure, bits_of, measure_of
+from sentinel.detect.measures import Measure, measure_of
 from sentinel.detect.rules import Correlation
 from sentinel.detect.windows import PRUNED_FROM, STRIDE, Window
 from sentinel.model import Event
 
 Entry = tuple[int, int, int, int, int]
-HashText = Callable[[str], int]
 MOST_EVIDENCE = 100
-SEPARATOR = "\x1f"
+GROUP_BYTES = 600
+"""What a group takes besides its entries, measured."""
+VALUE_BYTES = 100
+"""What a distinct value takes besides."""
 
 
 @dataclass(slots=True)
 class Episode:
     """One finding while it can still grow. The condition is known to hold from `held_from` to `held_at`, with gaps
-    shorter than the quiet time. `told` is the highest multiple of the threshold already told of.
+    shorter than the quiet time. `told` is the highest multiple of the threshold already told of. `is_estimate` is said
+    of `value`.
     """
 
     finding: str
@@ -45,6 +49,7 @@ class Episode:
     events: int
     told: int = 1
     held_again: int = 0
+    is_estimate: bool = False
     has_news: bool = False
     subjects: set[int] = field(default_factory=set)
 
@@ -74,6 +79,7 @@ class Fired:
     until: Micros
     value: float
     entries: list[int]
+    is_estimate: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -105,27 +111,6 @@ class Summary:
     historical: bool
 
 
-Counter = Callable[[Mapping[str, Any]], int | None]
-"""The fields of an event -> what stands for it in a window; None where the event has nothing to count."""
-
-
-def _distinct(names: Sequence[str], hash_text: HashText) -> Counter:
-    """The keyed hash of the value, of the tuple of values for several fields; None where one is missing."""
-    getters = [getter(name) for name in names]
-    only = names[0] if len(names) == 1 else None
-
-    def counted(fields: Mapping[str, Any]) -> int | None:
-        if only is not None:
-            value = fields.get(only)
-            if type(value) is str:
-                return hash_text(value)
-        values = [single(get(fields)) for get in getters]
-        known = [value for value in values if value is not None]
-        return hash_text(SEPARATOR.join(known)) if len(known) == len(values) else None
-
-    return counted
-
-
 Told = tuple[Episode, Micros, int | None]
 """An episode, the time of its last event, and how many data subjects its last window is about; None for unknown."""
 
@@ -134,10 +119,11 @@ class Tally:
     """All groups of one correlation: the state that must survive a restart.
 
     `late`: how much older than its source's newest an event may be. `multiples`: of the threshold, at which an episode
-    is told of again.
+    is told of again. `tell_evicted` hears which groups were given up; None while what was counted is counted again, for
+    then it is known already.
     """
 
-    def __init__(self, rule: Correlation, hash_text: HashText) -> None:
+    def __init__(self, rule: Correlation) -> None:
         self.rule = rule
         self.distinct = rule.kind == "value_count"
         self.measure = measure_of(rule)
@@ -147,14 +133,16 @@ class Tally:
         self._unswept: list[int] = []
         self.groups: dict[int, Group] = {}
         self.evicted = 0
+        self.tell_evicted: Callable[[list[int]], None] | None = lambda _: None
         self.missing: dict[str, int] = {}
-        self._hash = hash_text
         self._group_by: list[tuple[str, Getter]] = [(name, getter(name)) for name in rule.group_by]
         self._span = rule.timespan
         self._quiet = rule.quiet
         self._threshold = rule.threshold if rule.bounds is None else math.inf
         self.late = rule.about.additions.runtime.late
         self._most = rule.about.additions.runtime.max_groups
+        self._most_entries = most_entries(rule)
+        self._crowd = self._most_entries * STRIDE
         self.multiples = rule.about.additions.suppress.multiples
 
     def fields_of_group(self, rule: str) -> tuple[str, ...]:
@@ -172,39 +160,46 @@ class Tally:
         known = [value for value in values if value is not None]
         return known if len(known) == len(values) else None
 
-    def counter(self, rule: str) -> Counter | None:
-        """What of an event that matches this rule (its key) is counted; None where events are."""
-        kind = self.rule.kind
-        if kind == "event_count":
-            return None
-        if kind in TEMPORAL:
-            number = self.rule.order.index(rule)
-            return lambda _: number
-        names = [self.rule.aliases.get(name, {}).get(rule, name) for name in self.rule.fields]
-        if kind in NUMERIC:
-            get = getter(names[0])
-            return lambda fields: bits_of(get(fields))
-        return _distinct(names, self._hash)
-
     def insert(self, key: int, entry: Entry, floor: Micros) -> Fired | None:
         """Count one event; what fired, if an episode begins with it. No event older than `floor` is still to come in
         time from any source, but for the rule's lateness.
         """
         group = self.groups.get(key)
         if group is None:
-            if len(self.groups) >= self._most:
-                self._evict()
+            if len(self.groups) >= self._most and self.tell_evicted is not None:
+                self.evict(floor)
             group = self.groups[key] = Group(distinct=self.distinct, measure=self.measure)
         window = group.window
+        if len(window.entries) >= self._crowd:
+            window = self._thin(group, self._settled(group, entry, floor))
         size = window.add(entry, self._span)
         if window.head > PRUNED_FROM:
-            # A window that is still to be judged begins with the first that waits, however far the log has come since.
-            oldest = min(floor, entry[0], group.waiting[0][0] if group.waiting else floor)
-            window.forget(oldest - self.late - self._span)
+            window.forget(self._settled(group, entry, floor) - self._span)
         if size is not None:
             return self._held(group, entry, ((entry[0], size),)) if size >= self._threshold else None
         held = window.insert(entry, self._span, self._threshold)
         return self._held(group, entry, held) if held else None
+
+    def crowded(self, window: Window, depth: int, newest: Micros, dropped: list[Micros]) -> Crowded:
+        """A window that is as crowded as it was when it was saved."""
+        found = Crowded(self.rule, window, self._most_entries)
+        found.depth, found.newest, found.dropped = depth, newest, dropped
+        return found
+
+    def _settled(self, group: Group, entry: Entry, floor: Micros) -> Micros:
+        """No window of the group that ends before that time will be judged again."""
+        # A window that is still to be judged begins with the first that waits, however far the log has come since.
+        return min(floor, entry[0], group.waiting[0][0] if group.waiting else floor) - self.late
+
+    def _thin(self, group: Group, settled: Micros) -> Window:
+        """Let go of what no window needs, and where that is not enough of more: from then on it is estimated."""
+        window = group.window
+        window.cut(settled - self._span)
+        if len(window.entries) > self._crowd * 3 // 4:
+            if not isinstance(window, Crowded):
+                window = group.window = Crowded(self.rule, window, self._most_entries)
+            window.thin(settled)
+        return window
 
     def _held(self, group: Group, entry: Entry | None, held: Sequence[tuple[Micros, float]]) -> Fired | None:
         """With this event the condition holds in windows that end at these times, less than a timespan apart: an
@@ -216,7 +211,8 @@ class Tally:
                 self._go_on(group.window, episode, entry, held)
                 return None
         most = max(size for _, size in held)
-        return Fired(first, last, most, list(group.window.between(first - self._span, last)))
+        entries = list(group.window.between(first - self._span, last))
+        return Fired(first, last, most, entries or list(entry or ()), group.window.is_estimate(first - self._span))
 
     def _go_on(
         self, window: Window, episode: Episode, entry: Entry | None, held: Sequence[tuple[Micros, float]]
@@ -228,14 +224,18 @@ class Tally:
             *window.between(begin, min(last, episode.held_from - self._span)),
             *window.between(max(begin, episode.held_at), last),
         ]
-        if entry is not None and episode.held_from - self._span < entry[0] <= episode.held_at:
+        is_among = entry is None or window.holds(entry)
+        if entry is not None and (episode.held_from - self._span < entry[0] <= episode.held_at or not is_among):
             more += entry
         episode.events += len(more) // STRIDE
         episode.subjects.update(subject for subject in more[2::STRIDE] if subject)
         episode.first_seen = min([episode.first_seen, *more[::STRIDE]])
         episode.held_from = min(first, episode.held_from)
         episode.held_at = max(last, episode.held_at)
-        episode.value = max(episode.value, *(size for _, size in held))
+        most = max(size for _, size in held)
+        if most > episode.value:
+            episode.value = most
+            episode.is_estimate = window.is_estimate(begin)
         episode.held_again += 1
         episode.has_news = True
 
@@ -256,7 +256,8 @@ class Tally:
                 continue
             begin, digest = group.waiting.pop(0)
             value = group.window.size_of(begin - 1, end - 1)
-            if bounds.hold(value):
+            # That there were few cannot be told from an estimate.
+            if bounds.hold(value) and not group.window.is_estimate(begin - 1):
                 yield Closed(key, begin, end, digest, self._held(group, None, ((end - 1, value),)))
 
     def restore_waiting(self, key: int) -> None:
@@ -290,10 +291,11 @@ class Tally:
 
     def told(self, key: int, episode: Episode) -> Told:
         """What is to be told of an episode of the group besides what it says itself: of the last window that held."""
-        entries = self.groups[key].window.between(episode.held_at - self._span, episode.held_at)
+        window, begin = self.groups[key].window, episode.held_at - self._span
         # A window that is judged when it closes ends later than its last event.
-        seen = entries[-STRIDE] if entries and self.rule.bounds is not None else episode.held_at
-        return episode, seen, len(set(entries[2::STRIDE]) - {0}) or None
+        entries = window.between(begin, episode.held_at) if self.rule.bounds is not None else None
+        seen = entries[-STRIDE] if entries else episode.held_at
+        return episode, seen, window.people(begin, episode.held_at) or None
 
     def escalated(self, key: int) -> list[Episode]:
         """Episodes of the group that have newly reached a multiple of the threshold that the rule wants to hear of."""
@@ -313,27 +315,45 @@ class Tally:
         over = floor - self.late - max(self._span, self._quiet)
         for key in self._unswept[-most:]:
             group = self.groups.get(key)
-            if group is not None and not group.waiting and _last(group) <= over:
+            if group is not None and not group.waiting and group.window.last <= over:
                 del self.groups[key]
                 self.summaries.pop(key, None)
         del self._unswept[-most:]
 
-    def _evict(self) -> None:
-        """Drop the least suspicious tenth: those furthest from the threshold, the longest silent first."""
-        ranked = sorted(self.groups.items(), key=lambda pair: (_heat(pair[1], self._threshold), _last(pair[1])))
-        for key, group in ranked[: max(1, len(ranked) // 10)]:
-            self._part(key, group.episodes)
-            del self.groups[key]
-            self.evicted += 1
+    def evict(self, floor: Micros) -> None:
+        """Give up the least suspicious tenth: first those that no event can reach any more, then those furthest from
+        the threshold, the longest silent first.
+        """
+        over = floor - self.late - max(self._span, self._quiet)
+        ranked = sorted((_heat(group, self._threshold, over), key) for key, group in self.groups.items())
+        keys = [key for _, key in ranked[: max(1, len(ranked) // 10)]]
+        self.give_up(keys)
+        if self.tell_evicted is not None:
+            self.tell_evicted(keys)
+
+    def give_up(self, keys: Iterable[int]) -> None:
+        """These groups are not kept, and counted as evicted."""
+        for key in keys:
+            group = self.groups.get(key)
+            if group is not None:
+                self._part(key, group.episodes)
+                del self.groups[key]
+                self.summaries.pop(key, None)
+                self.evicted += 1
+
+    def weight(self) -> int:
+        """About how many bytes the groups take."""
+        total = GROUP_BYTES * len(self.groups)
+        for group in self.groups.values():
+            window = group.window
+            total += 8 * len(window.entries) + (VALUE_BYTES * len(window.counts) if window.counts is not None else 0)
+        return total
 
 
-def _heat(group: Group, threshold: float) -> float:
-    return 1.0 if group.episodes else group.window.size / threshold
-
-
-def _last(group: Group) -> Micros:
-    entries = group.window.entries
-    return entries[-STRIDE] if entries else 0
+def _heat(group: Group, threshold: float, over: Micros) -> tuple[bool, float, Micros]:
+    last = group.window.last
+    is_reachable = last > over or bool(group.waiting)
+    return is_reachable, 1.0 if group.episodes else group.window.size / threshold, last
 
 
 def rows(entries: list[int]) -> Iterator[Entry]:

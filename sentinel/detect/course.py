@@ -4,9 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import Any
 
-from sentinel.detect.correlate import Counter, Tally
-from sentinel.detect.fields import Getter
+from sentinel.detect.correlate import Tally
+from sentinel.detect.counters import Counter, HashText, counter
+from sentinel.detect.fields import Getter, getter
+from sentinel.detect.measures import TEMPORAL
 from sentinel.detect.rules import Correlation, RuleSet
 
 Grouping = tuple[tuple[str, Getter], ...]
@@ -58,11 +61,69 @@ def quieted(rules: RuleSet) -> list[Correlation]:
     ]
 
 
-def feeds(rules: RuleSet, tallies: Sequence[Tally]) -> list[tuple[int, ...]]:
-    """For each detection the tallies it is counted in."""
-    return [
-        tuple(
-            index for index, tally in enumerate(tallies) if any(each.about is rule.about for each in tally.rule.rules)
+class Courses:
+    """Finds out what becomes of events. `hash_text` makes the keyed hashes that stand for counted values."""
+
+    def __init__(self, rules: RuleSet, tallies: Sequence[Tally], hash_text: HashText) -> None:
+        self._rules = rules
+        self._tallies = tallies
+        self._hash = hash_text
+        self._feeds = [
+            tuple(
+                index
+                for index, tally in enumerate(tallies)
+                if any(each.about is rule.about for each in tally.rule.rules)
+            )
+            for rule in rules.detections
+        ]
+
+    def course(self, numbers: tuple[int, ...]) -> Course:
+        """What becomes of an event that matches exactly these rules.
+
+        An event that matches several rules of a count counts once; in a temporal correlation it is each of them.
+        """
+        silent, detections = self._rules.silent, self._rules.detections
+        steps: dict[tuple[int, int], int] = {}
+        for number in numbers:
+            for index in self._feeds[number]:
+                steps.setdefault((index, number if self._tallies[index].rule.kind in TEMPORAL else -1), number)
+        return Course(
+            detected=tuple(
+                number
+                for number in numbers
+                if detections[number].about.key not in silent
+                and not detections[number].about.additions.suppress.duration
+            ),
+            subjects=tuple(
+                getter(name) for number in numbers if (name := detections[number].about.additions.data.subject)
+            ),
+            **self._counted([(index, detections[number].about.key, number) for (index, _), number in steps.items()]),
         )
-        for rule in rules.detections
-    ]
+
+    def chained(self) -> dict[int, Course]:
+        """For each tally whose findings are counted in others: how."""
+        found: dict[int, Course] = {}
+        for index, tally in enumerate(self._tallies):
+            key = tally.rule.about.key
+            steps = [(outer, key, -1) for outer, each in enumerate(self._tallies) if key in each.rule.chained]
+            if steps:
+                found[index] = Course(detected=(), subjects=(), **self._counted(steps))
+        return found
+
+    def _counted(self, steps: Sequence[tuple[int, str, int]]) -> dict[str, Any]:
+        """The groupings and steps of a course, from (tally, key of the rule that matched, its number)."""
+        names = [self._tallies[index].fields_of_group(rule) for index, rule, _ in steps]
+        groupings = list(dict.fromkeys(names))
+        return {
+            "groupings": tuple(tuple((name, getter(name)) for name in each) for each in groupings),
+            "counted": tuple(
+                Step(
+                    index,
+                    tally := self._tallies[index],
+                    number,
+                    groupings.index(each),
+                    counter(tally.rule, rule, self._hash),
+                )
+                for (index, rule, number), each in zip(steps, names, strict=True)
+            ),
+        }

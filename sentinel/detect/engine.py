@@ -7,18 +7,19 @@ block. What must survive a restart is the tallies; `sentinel.detect.state` turns
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from functools import partial
 from typing import Any
 
 from sentinel.clock import HOUR, MINUTE, Micros
 from sentinel.detect import access, findings
-from sentinel.detect.correlate import SEPARATOR, Closed, Entry, Episode, Fired, Summary, Tally
-from sentinel.detect.course import Course, Grouping, Step, feeds, quieted
-from sentinel.detect.fields import getter, single
+from sentinel.detect.correlate import Closed, Entry, Episode, Fired, Summary, Tally
+from sentinel.detect.counters import SEPARATOR
+from sentinel.detect.course import Course, Courses, Grouping, Step, quieted
+from sentinel.detect.fields import single
+from sentinel.detect.floods import Floods
 from sentinel.detect.journal import Counted, Journal, Streams
 from sentinel.detect.lane import WATCH, Lane, Match, Purpose, SourceView
-from sentinel.detect.measures import TEMPORAL
 from sentinel.detect.rules import RuleSet
 from sentinel.detect.windows import LENGTH_BITS, LONGEST, STRIDE
 from sentinel.model import Block, Event, Finding
@@ -28,6 +29,12 @@ AHEAD: Micros = 5 * MINUTE
 
 BEHIND: Micros = HOUR
 """How far one source may be behind another and still find in the windows what the other put there."""
+
+ROOM: int = 768 << 20
+"""Bytes that all groups of all rules may take together, about."""
+
+WEIGHED_EVERY = 100_000
+"""Matches after which it is looked whether they do, and more where there are many groups."""
 
 MOST_HASHED = 1 << 18
 """Texts whose keyed hash is remembered."""
@@ -45,8 +52,10 @@ class Engine:
         key: bytes,
         identity: Callable[[str], str] = str,
         purpose: Purpose = WATCH,
+        room: int = ROOM,
     ) -> None:
         self._purpose = purpose
+        self._room = room
         self._is_kept = purpose.keeps_state
         self.rules = rules
         self._blake = partial(hashlib.blake2b, key=key, digest_size=8)
@@ -56,10 +65,10 @@ class Engine:
         self.lanes: dict[str, Lane] = {}
         for view in sources:
             self.open_lane(view)
-        self.tallies = [Tally(each, self.hash_text) for each in (*rules.correlations, *quieted(rules))]
-        self._feeds = feeds(rules, self.tallies)
+        self.tallies = [Tally(each) for each in (*rules.correlations, *quieted(rules))]
+        self._routes = Courses(rules, self.tallies, self.hash_text)
         self._bounded = [index for index, tally in enumerate(self.tallies) if tally.rule.bounds is not None]
-        self._chains = self._chained()
+        self._chains = self._routes.chained()
         self.closed: Micros = 0
         self._courses: dict[tuple[int, ...], Course] = {}
         self.high: dict[str, Micros] = {}
@@ -68,6 +77,10 @@ class Engine:
         self.ordinals = findings.Ordinals()
         self.journal = Journal()
         self._touched: set[tuple[int, int]] = set()
+        self.floods = Floods()
+        for index, tally in enumerate(self.tallies):
+            tally.tell_evicted = partial(self._evicted, index)
+        self._unweighed = 0
 
     def open_lane(self, view: SourceView) -> None:
         """From now on blocks of this source can be judged."""
@@ -100,7 +113,7 @@ class Engine:
         self.streams.note(block.source, block.stream, block.path)
         return self.lanes[block.source].matches(block)
 
-    def correlate(self, matches: Iterable[Match], now: Micros | None) -> list[Finding]:
+    def correlate(self, matches: Sequence[Match], now: Micros | None) -> list[Finding]:
         """Count matches, in the order given: the findings they are, complete or begin."""
         found: list[Finding] = []
         block: Block | None = None
@@ -117,7 +130,7 @@ class Engine:
                 high = self._watermark(event, block.source, now)
             course = courses.get(match.rules)
             if course is None:
-                course = courses[match.rules] = self._course(match.rules)
+                course = courses[match.rules] = self._routes.course(match.rules)
             subject = event.fields.get(access.SUBJECT)
             subject = hash_text(subject) if type(subject) is str else self._subject(event, course)
             found += [self._detected(number, event, subject) for number in course.detected]
@@ -125,16 +138,9 @@ class Engine:
                 start = event.start
                 place = block.offset + start << LENGTH_BITS | min(event.end - start, LONGEST)
                 self._count_all(course, event, (event.time, 0, subject, place, stream), high, found)
-        return found
-
-    def _chained(self) -> dict[int, Course]:
-        """For each tally whose findings are counted in others: how."""
-        found: dict[int, Course] = {}
-        for index, tally in enumerate(self.tallies):
-            key = tally.rule.about.key
-            steps = [(outer, key, -1) for outer, each in enumerate(self.tallies) if key in each.rule.chained]
-            if steps:
-                found[index] = Course(detected=(), subjects=(), **self._counted(steps))
+        self._unweighed += len(matches)
+        if self._unweighed >= WEIGHED_EVERY:
+            found += self._make_room(matches[-1].event)
         return found
 
     def _count_all(self, course: Course, event: Event, entry: Entry, high: Micros, found: list[Finding]) -> None:
@@ -152,41 +158,6 @@ class Engine:
                 self._count(step, event, values, key, entry, found)
             elif (value := step.counter(event.fields)) is not None:
                 self._count(step, event, values, key, (time, value, subject, place, stream), found)
-
-    def _course(self, rules: tuple[int, ...]) -> Course:
-        """What becomes of an event that matches exactly these rules.
-
-        An event that matches several rules of a count counts once; in a temporal correlation it is each of them.
-        """
-        silent, detections = self.rules.silent, self.rules.detections
-        steps: dict[tuple[int, int], int] = {}
-        for number in rules:
-            for index in self._feeds[number]:
-                steps.setdefault((index, number if self.tallies[index].rule.kind in TEMPORAL else -1), number)
-        return Course(
-            detected=tuple(
-                number
-                for number in rules
-                if detections[number].about.key not in silent
-                and not detections[number].about.additions.suppress.duration
-            ),
-            subjects=tuple(
-                getter(name) for number in rules if (name := detections[number].about.additions.data.subject)
-            ),
-            **self._counted([(index, detections[number].about.key, number) for (index, _), number in steps.items()]),
-        )
-
-    def _counted(self, steps: Sequence[tuple[int, str, int]]) -> dict[str, Any]:
-        """The groupings and steps of a course, from (tally, key of the rule that matched, its number)."""
-        names = [self.tallies[index].fields_of_group(rule) for index, rule, _ in steps]
-        groupings = list(dict.fromkeys(names))
-        return {
-            "groupings": tuple(tuple((name, getter(name)) for name in each) for each in groupings),
-            "counted": tuple(
-                Step(index, tally := self.tallies[index], number, groupings.index(each), tally.counter(rule))
-                for (index, rule, number), each in zip(steps, names, strict=True)
-            ),
-        }
 
     def _group(self, fields: Mapping[str, Any], names: Grouping) -> tuple[list[str] | None, int]:
         """The group in clear and as a keyed hash; None where a field of it is missing."""
@@ -244,8 +215,11 @@ class Engine:
         floor = self.floor
         if tally.rule.bounds is not None:
             self._wait(step, event, values, key, entry)
+            found += self._flooded(event)
             return
         fired = tally.insert(key, entry, floor)
+        if self.floods.new:
+            found += self._flooded(event)
         identity = None
         if fired is not None:
             finding = self._begun(tally, values, event, fired, step.number, entry[2])
@@ -283,6 +257,27 @@ class Engine:
             self.journal.waited[len(self.journal.inserted)] = (digest, summary)
             self.journal.inserted.append((step.index, key, entry, self.floor, source, None, event.digits))
             self._touched.add((step.index, key))
+
+    def _evicted(self, index: int, keys: list[int]) -> None:
+        self.floods.note(index, len(keys))
+        if self._is_kept:
+            self.journal.evicted.append((len(self.journal.inserted), index, keys))
+
+    def _flooded(self, event: Event) -> list[Finding]:
+        found = self.floods.begun(self.tallies, event, self.ordinals)
+        for _ in found:
+            self._note_ordinal()
+        return found
+
+    def _make_room(self, event: Event) -> list[Finding]:
+        """Where all groups of all rules take more room than they may, the rule with most gives some up, and again."""
+        weights = {index: tally.weight() for index, tally in enumerate(self.tallies)}
+        while sum(weights.values()) > self._room:
+            index = max(weights, key=weights.__getitem__)
+            self.tallies[index].evict(self.floor)
+            weights[index] = self.tallies[index].weight()
+        self._unweighed = -2 * sum(len(tally.groups) for tally in self.tallies)
+        return self._flooded(event)
 
     def close(self, until: Micros) -> list[Finding]:
         """The findings of windows that end before that time, but for what may still come late."""
@@ -364,7 +359,8 @@ class Engine:
 
     def updates(self) -> list[Finding]:
         """How the episodes that went on since this was last asked stand now."""
-        found = [findings.of_episode(tally.rule, *told) for tally in self.tallies for told in tally.take_parted()]
+        found = self.floods.updates(self.tallies)
+        found += [findings.of_episode(tally.rule, *told) for tally in self.tallies for told in tally.take_parted()]
         found += [
             self._told(self.tallies[index], key, episode)
             for index, key in sorted(self._touched)
@@ -394,4 +390,5 @@ def _episode(finding: str, source: str, digits: int, fired: Fired, fired_at: Mic
         held_at=fired.until,
         value=fired.value,
         events=len(fired.entries) // STRIDE,
+        is_estimate=fired.is_estimate,
     )

@@ -10,7 +10,8 @@ from typing import Any
 
 from sentinel.clock import rfc3339
 from sentinel.detect import route
-from sentinel.detect.correlate import SEPARATOR, Tally
+from sentinel.detect.correlate import Tally
+from sentinel.detect.counters import SEPARATOR
 from sentinel.detect.engine import Engine
 from sentinel.detect.lane import Match
 from sentinel.detect.match import because, test
@@ -119,6 +120,7 @@ class Explainer:
         return {
             "group": dict(zip(tally.rule.group_by, values, strict=True)),
             "value": group.window.size if group is not None else 0,
+            "value_is_estimate": group is not None and group.window.is_estimate(event.time - tally.rule.timespan),
             "threshold": tally.rule.threshold,
             "spans": show(tally.rule.timespan),
         }

@@ -97,6 +97,7 @@ def of_window(tally: Tally, values: Sequence[str], event: Event, fired: Fired, i
         case_key=key or (("rule", rule.about.key),),
         seen=(entries[0][0], entries[-1][0], fired.at),
         value=fired.value,
+        value_is_estimate=fired.is_estimate,
         subjects=len(subjects) if subjects else None,
         subject_hashes=tuple(sorted(subjects)),
         evidence=evidence,
@@ -170,6 +171,7 @@ def of_episode(rule: Correlation, episode: Episode, last_seen: Micros, subjects:
         fired_at=episode.fired_at,
         digits=episode.digits,
         value=episode.value,
+        value_is_estimate=episode.is_estimate,
         subjects=subjects,
         source=episode.source,
         evidence=(),
@@ -195,6 +197,7 @@ def _finding(  # noqa: PLR0913  (a finding has so many parts; every one is named
     evidence: tuple[Evidence, ...],
     evidence_total: int,
     rules: tuple[Detection, ...],
+    value_is_estimate: bool = False,
 ) -> Finding:
     return Finding(
         id=id,
@@ -209,6 +212,7 @@ def _finding(  # noqa: PLR0913  (a finding has so many parts; every one is named
         fired_at=seen[2],
         digits=event.digits,
         value=value,
+        value_is_estimate=value_is_estimate,
         subjects=subjects,
         source=event.block.source,
         evidence=evidence,

@@ -17,10 +17,12 @@ class Journal:
     """What was counted since the state was last saved: enough to count it again.
 
     `waited` is what a rule with bounds needs besides, by place in `inserted`: clear values, which are saved sealed.
+    `evicted` says before which place groups of which tally were given up, and their keys.
     """
 
     inserted: list[Counted] = field(default_factory=list)
     waited: dict[int, tuple[str, Summary]] = field(default_factory=dict)
+    evicted: list[tuple[int, int, list[int]]] = field(default_factory=list)
     ordinals: list[str] = field(default_factory=list)
 
 

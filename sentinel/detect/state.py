@@ -17,6 +17,7 @@ from typing import Any
 import orjson
 
 from sentinel.detect.correlate import Episode, Group, Summary, Tally
+from sentinel.detect.crowded import Crowded
 from sentinel.detect.engine import Engine
 from sentinel.detect.journal import Journal
 from sentinel.detect.windows import STRIDE
@@ -49,6 +50,8 @@ def delta(engine: Engine) -> bytes | None:
         "streams": [[number, *known] for number, known in engine.streams.new.items()],
         "findings": [[place, finding] for place, finding in found.items()],
         "waited": [[place, digest, _summary_row(known)] for place, (digest, known) in journal.waited.items()],
+        "evicted": journal.evicted,
+        "floods": engine.floods.saved(engine.tallies),
         "ordinals": journal.ordinals,
         "high": engine.high,
         "closed": engine.closed,
@@ -73,13 +76,16 @@ def base(engine: Engine, shard: int) -> bytes:
             if shard_of(key) == shard:
                 summary = tally.summaries.get(key)
                 more = [group.waiting, _summary_row(summary)] if summary is not None else []
-                groups.append([key, len(group.window.entries), [_row(each) for each in group.episodes], *more])
-                entries.extend(group.window.entries)
+                window = group.window
+                crowd = [window.depth, window.newest, window.dropped] if isinstance(window, Crowded) else None
+                groups.append([key, len(window.entries), [_row(each) for each in group.episodes], crowd, *more])
+                entries.extend(window.entries)
         tallies.append({"fingerprint": tally.rule.fingerprint, "groups": groups})
     head = {
         "tallies": tallies,
         "high": engine.high,
         "streams": [] if shard else [[number, *known] for number, known in engine.streams.known.items()],
+        "floods": [] if shard else engine.floods.saved(engine.tallies),
         "ordinals": [] if shard else list(engine.ordinals.seen.items()),
     }
     return orjson.dumps(head) + b"\n" + entries.tobytes()
@@ -104,8 +110,13 @@ def restore(engine: Engine, bases: Iterable[tuple[int, int, bytes]], deltas: Ite
     for shard, sequence, blob in bases:
         as_of[shard] = sequence
         _restore_base(engine, blob)
+    heard = [tally.tell_evicted for tally in engine.tallies]
+    for tally in engine.tallies:
+        tally.tell_evicted = None
     for sequence, blob in deltas:
         _replay(engine, sequence, blob, as_of)
+    for tally, tell in zip(engine.tallies, heard, strict=True):
+        tally.tell_evicted = tell
     engine.journal = Journal()
     engine.streams.new = {}
     engine.forget_news()
@@ -124,9 +135,9 @@ def _restore_base(engine: Engine, blob: bytes) -> None:
     start = 0
     for saved in head["tallies"]:
         tally = by_fingerprint.get(saved["fingerprint"])
-        for key, length, episodes, *waiting in saved["groups"]:
+        for key, length, episodes, crowd, *waiting in saved["groups"]:
             if tally is not None:
-                tally.groups[key] = _group(tally, numbers[start : start + length], episodes)
+                tally.groups[key] = _group(tally, numbers[start : start + length], episodes, crowd)
                 if waiting:
                     tally.groups[key].waiting = [(begin, digest) for begin, digest in waiting[0]]
                     tally.summaries[key] = _summary(waiting[1])
@@ -134,6 +145,8 @@ def _restore_base(engine: Engine, blob: bytes) -> None:
             start += length
     _raise_high(engine, head["high"])
     engine.ordinals.seen |= dict(head["ordinals"])
+    if head["floods"]:
+        engine.floods.restore(head["floods"], engine.tallies)
     _restore_streams(engine, head["streams"])
 
 
@@ -142,8 +155,10 @@ def _restore_streams(engine: Engine, rows: Iterable[Any]) -> None:
         engine.streams.note(source, stream, path)
 
 
-def _group(tally: Tally, entries: array[int], rows: list[list[Any]]) -> Group:
+def _group(tally: Tally, entries: array[int], rows: list[list[Any]], crowd: list[Any] | None) -> Group:
     group = Group(distinct=tally.distinct, measure=tally.measure)
+    if crowd is not None:
+        group.window = tally.crowded(group.window, *crowd)
     group.window.restore(entries, tally.rule.timespan)
     group.episodes = tuple(Episode(**dict(zip(SAVED, row, strict=True))) for row in rows)
     return group
@@ -160,7 +175,14 @@ def _replay(engine: Engine, sequence: int, blob: bytes, as_of: dict[int, int]) -
     tallies = [by_fingerprint.get(each) for each in head["tallies"]]
     findings = dict(head["findings"])
     waited = {place: (digest, _summary(row)) for place, digest, row in head["waited"]}
+    evicted: dict[int, list[tuple[int, list[int]]]] = {}
+    for place, index, keys in head["evicted"]:
+        evicted.setdefault(place, []).append((index, keys))
     for place in range(len(numbers) // WIDTH):
+        for index, keys in evicted.get(place, ()):
+            known = tallies[index]
+            if known is not None:
+                engine.tallies[known].give_up(key for key in keys if as_of[shard_of(key)] < sequence)
         row = numbers[place * WIDTH : (place + 1) * WIDTH]
         index, key, source, digits, floor, time, value, subject, where, stream = row
         now = tallies[index]
@@ -172,5 +194,6 @@ def _replay(engine: Engine, sequence: int, blob: bytes, as_of: dict[int, int]) -
     _restore_streams(engine, head["streams"])
     engine.close_again(head["closed"])
     if as_of[0] < sequence:
+        engine.floods.restore(head["floods"], engine.tallies)
         for key in head["ordinals"]:
             engine.ordinals.next(key)

@@ -38,10 +38,35 @@ class Window:
     @property
     def size(self) -> float:
         """What the window that ends at the last entry comes to."""
-        return self._size(self.head, len(self.entries), self.counts)
+        return self._size(self.head, len(self.entries), self.counts, 0)
 
-    def _size(self, left: int, right: int, counts: dict[int, int] | None) -> float:
-        """What the entries between two places come to; `counts` are their distinct values, where these are counted."""
+    @property
+    def last(self) -> Micros:
+        """The time of the newest event; 0 where there is none."""
+        return self.entries[-STRIDE] if self.entries else 0
+
+    def is_estimate(self, after: Micros) -> bool:  # noqa: ARG002  (for a crowded window it matters)
+        """Whether windows that begin at that time are known by an estimate only: never, here."""
+        return False
+
+    def holds(self, entry: tuple[int, int, int, int, int]) -> bool:  # noqa: ARG002  (for a crowded window it matters)
+        """Whether an entry that was added is among the entries: always, here."""
+        return True
+
+    def people(self, after: Micros, until: Micros) -> int:
+        """How many data subjects the entries are about that are later than the one time and not than the other."""
+        return len(set(self.between(after, until)[2::STRIDE]) - {0})
+
+    def _size(
+        self,
+        left: int,
+        right: int,
+        counts: dict[int, int] | None,
+        after: Micros,  # noqa: ARG002  (for a crowded window it matters)
+    ) -> float:
+        """What the entries between two places come to; `counts` are their distinct values, where these are counted, and
+        `after` is the time at which the window begins.
+        """
         if self.measure is not None:
             return self.measure(self.entries[left + 1 : right : STRIDE], self.entries[left:right:STRIDE])
         return len(counts) if counts is not None else (right - left) // STRIDE
@@ -50,7 +75,7 @@ class Window:
         """What the entries later than the one time and not later than the other come to."""
         left, right = self._after(after), self._after(until)
         counts = dict.fromkeys(self.entries[left + 1 : right : STRIDE], 1) if self.counts is not None else None
-        return self._size(left, right, counts)
+        return self._size(left, right, counts, after)
 
     def add(self, entry: tuple[int, int, int, int, int], span: Micros) -> float | None:
         """Append an entry that is not older than the last one, and say what its window comes to; None, and nothing
@@ -125,12 +150,12 @@ class Window:
                     del counts[value]
                 left += STRIDE
             if end >= time and (right >= len(entries) or entries[right] != end):
-                yield end, self._size(left, right, counts if self.counts is not None else None)
+                yield end, self._size(left, right, counts if self.counts is not None else None, end - span)
 
     def between(self, after: Micros, until: Micros) -> array[int]:
         """The entries later than the one time and not later than the other."""
         entries = self.entries
-        if after >= until:
+        if after >= until or not entries:
             return array("q")
         if entries[-STRIDE] <= until and (len(entries) == STRIDE or entries[-2 * STRIDE] <= after):
             return entries[-STRIDE:] if entries[-STRIDE] > after else array("q")
@@ -138,8 +163,11 @@ class Window:
 
     def forget(self, until: Micros) -> None:
         """Drop entries up to that time that no window needs any more, when they are half of all: cheap on average."""
-        if self.head * 2 < len(self.entries):
-            return
+        if self.head * 2 >= len(self.entries):
+            self.cut(until)
+
+    def cut(self, until: Micros) -> None:
+        """Drop entries up to that time that no window needs any more."""
         cut = min(self._after(until), self.head)
         if cut:
             del self.entries[:cut]

@@ -30,7 +30,7 @@ def rules(threshold: int = 3) -> RuleSet:
 @cache
 def all_rules() -> RuleSet:
     """And one that is judged when a window can change no more."""
-    return rules_of(*documents(3), correlation("few", ["base"], {"lt": 3}))
+    return rules_of(*documents(3), *crowds(), correlation("few", ["base"], {"lt": 3}))
 
 
 def documents(threshold: int) -> list[dict[str, Any]]:
@@ -43,6 +43,22 @@ def documents(threshold: int) -> list[dict[str, Any]]:
         correlation("short", ["base"], {"gte": 2}, timespan="2s", sentinel={"runtime": {"late": "30s"}}),
         correlation("sum", ["base"], {"gte": 12, "field": "size"}, type="value_sum"),
         correlation("both", ["base", "single"], {}, type="temporal", timespan="5s"),
+    ]
+
+
+SMALL = {"runtime": {"max_events": 16}}
+
+
+def crowds() -> list[dict[str, Any]]:
+    """Rules that keep so little that windows are estimated and groups given up."""
+    return [
+        correlation("crowded values", ["base"], {"gte": 2, "field": "what"}, timespan="60s", sentinel=SMALL),
+        correlation("crowded pairs", ["base"], {"gte": 3, "field": ["what", "n"]}, timespan="60s", sentinel=SMALL),
+        correlation("crowded events", ["base"], {"gte": 2}, timespan="60s", sentinel=SMALL),
+        correlation(
+            "crowded sum", ["base"], {"gte": 5, "field": "size"}, type="value_sum", timespan="60s", sentinel=SMALL
+        ),
+        correlation("flooded", ["base"], {"gte": 2}, timespan="60s", sentinel={"runtime": {"max_groups": 2}}),
     ]
 
 
@@ -126,6 +142,7 @@ def run(turns: Sequence[Turn], *, cuts: bool) -> list[Finding]:
                         "who": event.who,
                         "what": event.what,
                         "size": ord(event.what) - 96,
+                        "n": offset,
                     }
                 ]
             )
