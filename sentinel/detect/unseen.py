@@ -133,4 +133,5 @@ def used(
         if ours & {rule.about.key for rule in correlation.rules}:
             found.update((*correlation.group_by, *correlation.fields, *correlation.about.additions.case.key))
             found.update(correlation.about.additions.suppress.per)
+            found.update(name for names in correlation.aliases.values() for name in names.values())
     return frozenset(found)
