@@ -154,7 +154,7 @@ def finding_row(finding: Finding, shown: str) -> dict[str, Any]:
         "last_seen": rfc3339(finding.last_seen, digits),
         "fired_at": rfc3339(finding.fired_at, digits),
         "value": finding.value,
-        "value_is_estimate": finding.value_is_estimate,
+        **({"value_is_estimate": True} if finding.value_is_estimate else {}),
         "subjects": finding.subjects,
         "source": shown,
         "evidence": [{"path": e.path, "offset": e.offset, "length": e.length} for e in finding.evidence],

@@ -123,5 +123,5 @@ def _print_rule(rule: dict[str, Any], say: Any) -> None:
     window = rule["window"]
     if window is not None:
         group = " ".join(f"{name}={value}" for name, value in window["group"].items())
-        about = "about " if window["value_is_estimate"] else ""
+        about = "about " if window.get("value_is_estimate") else ""
         say(f"    window {window['spans']}: {about}{window['value']} of {window['threshold']}  {group}")

@@ -117,10 +117,11 @@ class Explainer:
         if values is None:
             return None
         group = tally.groups.get(self._engine.hash_text(SEPARATOR.join(values)))
+        is_estimate = group is not None and group.window.is_estimate(event.time - tally.rule.timespan)
         return {
             "group": dict(zip(tally.rule.group_by, values, strict=True)),
             "value": group.window.size if group is not None else 0,
-            "value_is_estimate": group is not None and group.window.is_estimate(event.time - tally.rule.timespan),
+            **({"value_is_estimate": True} if is_estimate else {}),
             "threshold": tally.rule.threshold,
             "spans": show(tally.rule.timespan),
         }
