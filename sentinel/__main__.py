@@ -27,6 +27,7 @@ COMMANDS = {
     "replay": "History through the real pipeline; no case, no message, no state.",
     "explain": "Why a rule did or did not fire, record by record.",
     "case": "The life of a case: list, show, confirm, notify, close and more.",
+    "channel": "The ways to reach people: how each stands, a test message, and what was given up sent again.",
     "version": "Which build this is.",
 }
 """Each command and its one sentence in `sentinel --help`; its file is sentinel/commands/<name>.py."""

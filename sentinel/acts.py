@@ -6,6 +6,10 @@
 | `case.list` | none | ListAnswer |
 | `case.show` | ShowArguments | CaseDetail |
 | `case.move` | MoveArguments | MoveAnswer |
+| `channel.list` | none | ChannelsAnswer |
+| `channel.test` | ChannelArguments | TestsAnswer |
+| `channel.outcome` | OutcomeArguments | OutcomeAnswer |
+| `channel.resend` | ChannelArguments | ResendAnswer |
 | `reload` | none | ReloadAnswer |
 
 Rule of this file: times are RFC 3339 text in UTC. `CaseRow` is the public form of `sentinel case list --output json`;
@@ -16,7 +20,11 @@ from __future__ import annotations
 
 from typing import NotRequired, TypedDict
 
-ACTS = ("status", "case.list", "case.show", "case.move", "reload")
+ACTS = (
+    *("status", "case.list", "case.show", "case.move"),
+    *("channel.list", "channel.test", "channel.outcome", "channel.resend"),
+    "reload",
+)
 
 MOVES = ("confirm", "dismiss", "notify", "close", "reopen", "acknowledge", "note")
 
@@ -151,6 +159,66 @@ class ListAnswer(TypedDict):
     """Every case in the register, the most urgent first."""
 
     cases: list[CaseRow]
+
+
+class ChannelRow(TypedDict):
+    """One channel: messages waiting for it, those it will never take, and when it last took one. `last_reason` says why
+    the newest message that it has not taken is not there yet; empty where there is none.
+    """
+
+    name: str
+    type: str
+    waiting: int
+    never: int
+    oldest_owed_at: str | None
+    last_sent_at: str | None
+    last_reason: str
+
+
+class ChannelsAnswer(TypedDict):
+    """Every channel of the configuration."""
+
+    channels: list[ChannelRow]
+
+
+class ChannelArguments(TypedDict):
+    """`channel` is a name of the configuration, or None for every channel."""
+
+    channel: str | None
+
+
+class TestRow(TypedDict):
+    """A test message that is now owed."""
+
+    channel: str
+    case: str
+
+
+class TestsAnswer(TypedDict):
+    """What is owed to whom."""
+
+    tests: list[TestRow]
+
+
+class OutcomeArguments(TypedDict):
+    """What became of a test. With `withdraw`, one that has not arrived is not tried any more."""
+
+    case: str
+    withdraw: bool
+
+
+class OutcomeAnswer(TypedDict):
+    """`state` is `pending`, `inflight`, `sent`, `never`, or `withdrawn`."""
+
+    state: str
+    attempts: int
+    reason: str
+
+
+class ResendAnswer(TypedDict):
+    """How many messages that were given up are owed again."""
+
+    resent: int
 
 
 class StatusAnswer(TypedDict):

@@ -14,6 +14,8 @@ from sentinel.acts import (
     MOVES,
     CaseDetail,
     CaseRow,
+    ChannelRow,
+    ChannelsAnswer,
     EvidenceRow,
     FindingRow,
     ListAnswer,
@@ -26,11 +28,12 @@ from sentinel.cases.book import Book
 from sentinel.cases.moves import CaseError
 from sentinel.cases.register import case_row
 from sentinel.cases.wording import next_action
+from sentinel.channels.base import ChannelOptions
 from sentinel.clock import Micros, from_datetime, rfc3339
 from sentinel.model import Case, Evidence, Verdict
 from sentinel.store.audit import AuditRow
 from sentinel.store.cases import FindingRow as StoredFinding
-from sentinel.store.outbox import Delivery
+from sentinel.store.outbox import Delivery, Standing
 
 EVIDENCE_SHOWN = 100
 
@@ -87,6 +90,25 @@ def show_answer(store: Register, case: Case, now: Micros, zone: ZoneInfo | None 
         timeline=[_entry(each) for each in store.audit(case.id)],
         messages=[_message(each) for each in store.deliveries(case.id)],
         next_action=next_action(case),
+    )
+
+
+def channels_answer(channels: Mapping[str, ChannelOptions], standings: Mapping[str, Standing]) -> ChannelsAnswer:
+    """Every channel of the configuration and how it stands."""
+    return ChannelsAnswer(
+        channels=[_channel(name, each.type, standings.get(name, Standing())) for name, each in channels.items()]
+    )
+
+
+def _channel(name: str, kind: str, standing: Standing) -> ChannelRow:
+    return ChannelRow(
+        name=name,
+        type=kind,
+        waiting=standing.waiting,
+        never=standing.never,
+        oldest_owed_at=None if standing.oldest_owed_at is None else rfc3339(standing.oldest_owed_at),
+        last_sent_at=None if standing.last_sent_at is None else rfc3339(standing.last_sent_at),
+        last_reason=standing.last_reason,
     )
 
 

@@ -24,13 +24,14 @@ from pathlib import Path
 from sentinel import channels, reading
 from sentinel.cases.book import Book
 from sentinel.channels.base import Channel, ChannelError
-from sentinel.clock import SECOND, Clock, Micros, SystemClock
+from sentinel.clock import MINUTE, SECOND, Clock, Micros, SystemClock
 from sentinel.config import Config
 from sentinel.control import Control
 from sentinel.courier import Courier
 from sentinel.desk import Desk
 from sentinel.detect import state
 from sentinel.detect.engine import Engine
+from sentinel.heartbeat import Heartbeat
 from sentinel.inspection import prepare
 from sentinel.keeper import Keeper
 from sentinel.lookout import Lookout
@@ -91,6 +92,7 @@ class Daemon:
         self.keeper = Keeper(self.config.state, self.vault, self.config.backup, self.metrics)
         self.store = self.keeper.open(self.started)
         self.channels = self._make_channels(self.config)
+        self.heartbeat = self._make_heartbeat(self.config)
         self._begin()
         self._make_courier()
         self.control = Control(self.config.control, self.wake)
@@ -101,6 +103,7 @@ class Daemon:
         if self.web is not None:
             self.web.start()
         self.courier.start()
+        self.heartbeat.start()
 
     @staticmethod
     def _make_folder(folder: Path) -> None:
@@ -126,9 +129,19 @@ class Daemon:
                 raise Unusable([Problem(span, "C023", error.message, error.hint)]) from None
         return made
 
+    def _make_heartbeat(self, loaded: Config) -> Heartbeat:
+        options, span = loaded.heartbeat, loaded.document.span(("heartbeat",))
+        try:
+            target = None if options is None else options.target(partial(self._secret, span=span, loaded=loaded))
+        except ChannelError as error:
+            raise Unusable([Problem(span, "C023", error.message, error.hint)]) from None
+        every = MINUTE if options is None else options.every
+        return Heartbeat(target, every, self.clock, self.readiness, self.metrics)
+
     def _make_courier(self) -> None:
         self.reports = Reports(self.metrics, self.wake)
-        self.courier = Courier(self.store, self.channels.values(), self.clock, self.reports)
+        rates = {name: options.per_minute for name, options in self.config.channels.items()}
+        self.courier = Courier(self.store, self.channels.values(), self.clock, self.reports, per_minute=rates)
 
     def _begin(self) -> None:
         """Sources, engine and book as the store has them."""
@@ -291,7 +304,7 @@ class Daemon:
         self.supervisor.reloading()
         try:
             loaded, book = prepare(self.config.path)
-            made = self._make_channels(loaded)
+            made, heartbeat = self._make_channels(loaded), self._make_heartbeat(loaded)
             self.pipeline.save_windows(self.clock.now())
         except (Unusable, StoreError) as refused:
             self.metrics.config_reload_ok.set(0)
@@ -302,6 +315,9 @@ class Daemon:
                 _log.error("%s %s", problem.code, problem.message, extra={"at": str(problem.span)})
             return refused.problems
         self._change(self._with_fixed(loaded), book, made)
+        self.heartbeat.stop()
+        self.heartbeat = heartbeat
+        self.heartbeat.start()
         self.supervisor.ready(f"watching {len(loaded.sources)} sources with {self.rule_count()} rules")
         _log.info("the new configuration is at work", extra={"rules": self.rule_count()})
         return []
@@ -332,6 +348,7 @@ class Daemon:
         except StoreError as error:
             _log.error("the last commit failed; it will be read again: %s", error)
         self.control.stop()
+        self.heartbeat.stop()
         self.courier.stop()
         if self.web is not None:
             self.web.stop()

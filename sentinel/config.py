@@ -20,6 +20,7 @@ from sentinel import channels, consistency, files, identities, inventory, schema
 from sentinel.cases.clocks import CaseOptions
 from sentinel.channels.base import ChannelOptions
 from sentinel.detect import pipelines
+from sentinel.heartbeat import HeartbeatOptions
 from sentinel.inventory import Inventory
 from sentinel.model import LogSource
 from sentinel.problems import Problem, Span, Unusable, by_severity, did_you_mean
@@ -54,6 +55,7 @@ class Config:
     channels: Mapping[str, ChannelOptions]
     routes: tuple[Route, ...]
     http: tuple[str, int] | None
+    heartbeat: HeartbeatOptions | None
     control: Path
     master_key: SecretRef | None
     backup: BackupOptions
@@ -136,6 +138,7 @@ def _config(
         channels=channel_options,
         routes=part.routes,
         http=None if part.http.listen is None else listen_address(part.http.listen),
+        heartbeat=part.heartbeat,
         control=folder / (part.control.socket or Path(runtime or state) / "control.sock"),
         master_key=part.keys.master,
         backup=BackupOptions(

@@ -12,12 +12,12 @@ from __future__ import annotations
 
 import logging
 import threading
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from random import Random
 from typing import Protocol
 
 from sentinel.channels.base import Attempt, Channel, Later, Never, Outcome, Sent
-from sentinel.clock import SECOND, Clock, Micros
+from sentinel.clock import MINUTE, SECOND, Clock, Micros
 from sentinel.store.errors import StoreError
 from sentinel.store.outbox import OutboxRow
 from sentinel.vault import VaultError
@@ -31,7 +31,13 @@ LONGEST_WISH = 3600.0
 FALL_OVER_AFTER = 6
 """Failed attempts (about a minute of them) after which the fallback hears of the message too."""
 
-_AT_ONCE = 16
+PER_MINUTE = 60
+"""Attempts a minute where the channel's options say nothing else."""
+
+AT_ONCE = 10
+"""Attempts that may follow each other without a pause."""
+
+_READ_AT_ONCE = 16
 _IDLE_SECONDS = 30.0
 _LEAST_WAIT = 1.0
 _STORE_PAUSE = 2.0
@@ -64,8 +70,8 @@ class Outbox(Protocol):
 class Reports(Protocol):
     """Who wants to hear how it goes. Called from the channels' threads; returns at once and does not raise."""
 
-    def attempted(self, channel: str, outcome: Outcome) -> None:
-        """One attempt was made."""
+    def attempted(self, row: OutboxRow, outcome: Outcome, now: Micros) -> None:
+        """One attempt was made, and ended at `now`."""
 
     def undelivered(self, row: OutboxRow, reason: str) -> None:
         """The channel will not take the message, or has not for long: the fallback should have it.
@@ -85,15 +91,43 @@ def next_attempt(attempts: int, now: Micros, after_seconds: float | None, random
     return now + round((wish + min(pause, LONGEST_PAUSE)) * SECOND)
 
 
+class Bucket:
+    """At most so many attempts a minute, and ten at once (a token bucket: time fills it, an attempt takes one out)."""
+
+    def __init__(self, per_minute: int, now: Micros) -> None:
+        self._each = MINUTE // per_minute
+        self._full = min(per_minute, AT_ONCE) * self._each
+        self._level, self._since = self._full, now
+
+    def take(self, now: Micros) -> Micros:
+        """0, and one is taken; or how long there is none."""
+        # A clock that was set back fills nothing, and takes nothing away.
+        self._level = min(self._full, self._level + max(0, now - self._since))
+        self._since = now
+        if self._level < self._each:
+            return self._each - self._level
+        self._level -= self._each
+        return 0
+
+
 class Round:
     """The work of one channel: try what is due, once. Holds what the store could not yet be told."""
 
-    def __init__(self, outbox: Outbox, channel: Channel, clock: Clock, reports: Reports, random: Random) -> None:
+    def __init__(
+        self,
+        outbox: Outbox,
+        channel: Channel,
+        clock: Clock,
+        reports: Reports,
+        random: Random,
+        per_minute: int = PER_MINUTE,
+    ) -> None:
         self._outbox = outbox
         self._channel = channel
         self._clock = clock
         self._reports = reports
         self._random = random
+        self._bucket = Bucket(per_minute, clock.now())
         self._unmarked: tuple[OutboxRow, Outcome] | None = None
 
     def pay(self, stopping: threading.Event) -> float:
@@ -105,12 +139,16 @@ class Round:
             self._mark(*self._unmarked)
         name = self._channel.name
         while not stopping.is_set():
-            rows = self._outbox.outbox_due(name, self._clock.now(), _AT_ONCE)
+            rows = self._outbox.outbox_due(name, self._clock.now(), _READ_AT_ONCE)
             if not rows:
                 break
             for row in rows:
-                if not stopping.is_set():
-                    self._try(row)
+                if stopping.is_set():
+                    break
+                pause = self._bucket.take(self._clock.now())
+                if pause:
+                    return pause / SECOND
+                self._try(row)
         due = self._outbox.next_due(name)
         return (
             _IDLE_SECONDS if due is None else min(max((due - self._clock.now()) / SECOND, _LEAST_WAIT), _IDLE_SECONDS)
@@ -121,7 +159,7 @@ class Round:
         now = self._clock.now()
         outcome = self._channel.send(Attempt(row.message_id, row.body, now, row.interrupted, row.thread))
         self._unmarked = (row, outcome)
-        self._reports.attempted(row.channel, outcome)
+        self._reports.attempted(row, outcome, self._clock.now())
         self._mark(row, outcome)
 
     def _mark(self, row: OutboxRow, outcome: Outcome) -> None:
@@ -146,14 +184,22 @@ class Courier:
     """The threads that pay, one a channel. The rows of channels that are not given here stay where they are."""
 
     def __init__(
-        self, outbox: Outbox, channels: Iterable[Channel], clock: Clock, reports: Reports, random: Random | None = None
+        self,
+        outbox: Outbox,
+        channels: Iterable[Channel],
+        clock: Clock,
+        reports: Reports,
+        random: Random | None = None,
+        per_minute: Mapping[str, int] | None = None,
     ) -> None:
+        rates = per_minute or {}
         self._clock = clock
         self._stopping = threading.Event()
         self._wakes: dict[str, threading.Event] = {}
         self._threads: dict[str, threading.Thread] = {}
         for channel in channels:
-            work = Round(outbox, channel, clock, reports, random or Random())  # noqa: S311  (jitter is no secret)
+            jitter = random or Random()  # noqa: S311  (it is no secret)
+            work = Round(outbox, channel, clock, reports, jitter, rates.get(channel.name, PER_MINUTE))
             wake = self._wakes[channel.name] = threading.Event()
             self._threads[channel.name] = threading.Thread(
                 target=self._run, args=[channel.name, work, wake], name=f"courier-{channel.name}", daemon=True

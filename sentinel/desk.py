@@ -8,9 +8,12 @@ from importlib.metadata import version
 from typing import TYPE_CHECKING
 
 from sentinel import answers
+from sentinel.cases.drill import drill, is_drill
 from sentinel.cases.moves import CaseError
 from sentinel.clock import Micros, rfc3339
 from sentinel.control import Request
+from sentinel.model import AuditEntry
+from sentinel.problems import did_you_mean
 from sentinel.store import StoreError
 
 if TYPE_CHECKING:
@@ -53,6 +56,14 @@ class Desk:
                 return answers.show_answer(daemon.store, case, now, zone)
             case "case.move":
                 return self._move(request, now)
+            case "channel.list":
+                return answers.channels_answer(daemon.config.channels, daemon.store.channel_standings())
+            case "channel.test":
+                return self._test(request, now)
+            case "channel.outcome":
+                return self._outcome(request, now)
+            case "channel.resend":
+                return self._resend(request, now)
             case "reload":
                 problems = daemon.reload()
                 is_good = not any(problem.is_error for problem in problems)
@@ -68,6 +79,48 @@ class Desk:
         self._daemon.courier.wake()
         zone = self._daemon.config.cases.zone
         return answers.move_answer(verdict.case, str(request.arguments["move"]), now, zone)
+
+    def _test(self, request: Request, now: Micros) -> Mapping[str, object]:
+        daemon = self._daemon
+        tests = []
+        for number, name in enumerate(self._named(request)):
+            notification = drill(name, now + number)
+            entry = AuditEntry(at=now, who=request.who.name, act="channel.tested", detail={"channel": name})
+            daemon.pipeline.drill(notification, name, entry, now)
+            tests.append({"channel": name, "case": notification.case.id})
+        daemon.pipeline.commit(now)
+        daemon.courier.wake()
+        return {"tests": tests}
+
+    def _outcome(self, request: Request, now: Micros) -> Mapping[str, object]:
+        """How a test stands; what is withdrawn while it is being sent may still arrive."""
+        store, case = self._daemon.store, str(request.arguments.get("case"))
+        if not is_drill(case):
+            raise CaseError("that is not a test", "see `sentinel case show` for the messages of a case")
+        self._daemon.pipeline.commit(now)
+        found = store.deliveries(case)
+        if request.arguments.get("withdraw") or any(each.state == "never" for each in found):
+            store.withdraw(case)
+        if not found:
+            return {"state": "withdrawn", "attempts": 0, "reason": ""}
+        return {"state": found[0].state, "attempts": found[0].attempts, "reason": found[0].last_reason}
+
+    def _resend(self, request: Request, now: Micros) -> Mapping[str, object]:
+        resent = 0
+        for name in self._named(request):
+            entry = AuditEntry(at=now, who=request.who.name, act="channel.resent", detail={"channel": name})
+            resent += self._daemon.store.resend(name, now, entry)
+        self._daemon.courier.wake()
+        return {"resent": resent}
+
+    def _named(self, request: Request) -> list[str]:
+        """The channel that is asked for, or every one."""
+        name, known = request.arguments.get("channel"), self._daemon.channels
+        if name is None:
+            return list(known)
+        if name not in known:
+            raise CaseError(f"there is no channel '{str(name)[:64]}'", did_you_mean(str(name), known))
+        return [str(name)]
 
     def _status(self) -> Mapping[str, object]:
         daemon = self._daemon

@@ -21,13 +21,14 @@ from sentinel.metrics import Metrics
 from sentinel.model import Finding, Gap, State
 from sentinel.sources.base import SourceStatus
 from sentinel.store.batch import Batch
+from sentinel.store.outbox import Standing
 
 
 class Outbox(Protocol):
     """What is asked of the store."""
 
-    def outbox_counts(self) -> dict[tuple[str, str], int]:
-        """How many messages there are by channel and state."""
+    def channel_standings(self) -> dict[str, Standing]:
+        """How every channel stands that was ever owed something."""
 
     def oldest_undelivered(self, now: Micros) -> Micros:
         """For how long the oldest message has been owed."""
@@ -150,8 +151,10 @@ class Measure:
 
     def outbox(self, outbox: Outbox, channels: Iterable[str], now: Micros) -> None:
         """What is owed and for how long."""
-        counts = outbox.outbox_counts()
+        standings = outbox.channel_standings()
         for name in channels:
-            waiting = counts.get((name, "pending"), 0) + counts.get((name, "inflight"), 0)
-            self.metrics.outbox_pending.labels(name).set(waiting)
+            standing = standings.get(name, Standing())
+            self.metrics.outbox_pending.labels(name).set(standing.waiting)
+            self.metrics.outbox_given_up.labels(name).set(standing.never)
+            self.metrics.channel_last_success.labels(name).set((standing.last_sent_at or 0) / SECOND)
         self.metrics.outbox_oldest_age.set(outbox.oldest_undelivered(now) / SECOND)

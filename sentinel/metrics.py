@@ -81,11 +81,22 @@ class Metrics:
         )
         self.overdue_cases = self._gauge("overdue_cases", "Cases whose deadline has passed and is not met.")
         self.outbox_pending = self._gauge("outbox_pending", "Messages owed and not yet taken.", "channel")
+        self.outbox_given_up = self._gauge(
+            "outbox_given_up",
+            "Messages that the channel will never take; `sentinel channel resend` owes them again.",
+            "channel",
+        )
         self.outbox_oldest_age = self._gauge("outbox_oldest_age_seconds", "Age of the oldest message still owed.")
         self.notifications = self._counter("notifications", "Attempts to send, by outcome.", "channel", "outcome")
+        self.heartbeat = self._gauge(
+            "heartbeat_last_success_timestamp_seconds", "When the outside watcher last took a heartbeat; 0 for never."
+        )
+        self.channel_last_success = self._gauge(
+            "channel_last_success_timestamp_seconds", "When the channel last took a message; 0 for never.", "channel"
+        )
         self.notice_seconds = self._histogram(
             "notice_seconds",
-            "From the event that completes a finding to its message taken.",
+            "From a message owed (which is when its case is decided) to the message taken.",
             _NOTICE_BUCKETS,
         )
 

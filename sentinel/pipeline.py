@@ -309,6 +309,13 @@ class Pipeline:
             self._is_urgent = True
             self._owe(redirected(notice(case, key, now), channel, reason), fallback)
 
+    def drill(self, notification: Notification, channel: str, entry: AuditEntry, now: Micros) -> None:
+        """A test message for the channel, the way every message goes."""
+        self._touch(now)
+        self._is_urgent = True
+        self._batch.audit(entry)
+        self._owe(notification, [channel])
+
     def _owe(self, notification: Notification, names: Iterable[str]) -> None:
         for name in names:
             channel = self.channels.get(name)

@@ -14,6 +14,7 @@ from sentinel.cases.clocks import CaseOptions
 from sentinel.clock import DAY
 from sentinel.detect.pipelines import Pipeline
 from sentinel.durations import Duration
+from sentinel.heartbeat import HeartbeatOptions
 from sentinel.model import LogSource
 from sentinel.routing import Route
 from sentinel.secrets import SecretRef
@@ -102,6 +103,7 @@ class ConfigPart(_Part):
     channels: dict[Name, dict[str, Any]] = {}
     routes: tuple[Route, ...] = ()
     http: HttpPart = HttpPart()
+    heartbeat: HeartbeatOptions | None = None
     control: ControlPart = ControlPart()
     keys: KeysPart = KeysPart()
     backup: BackupPart = BackupPart()

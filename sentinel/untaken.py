@@ -6,6 +6,8 @@ import logging
 import queue
 import threading
 
+from sentinel.channels.base import Sent
+from sentinel.clock import SECOND, Micros
 from sentinel.metrics import Metrics
 from sentinel.store.outbox import OutboxRow
 
@@ -20,9 +22,11 @@ class Reports:
         self._wake = wake
         self.untaken: queue.SimpleQueue[tuple[OutboxRow, str]] = queue.SimpleQueue()
 
-    def attempted(self, channel: str, outcome: object) -> None:
-        """Count the attempt."""
-        self._metrics.notifications.labels(channel, type(outcome).__name__.lower()).inc()
+    def attempted(self, row: OutboxRow, outcome: object, now: Micros) -> None:
+        """Count the attempt, and how long it took to be taken."""
+        self._metrics.notifications.labels(row.channel, type(outcome).__name__.lower()).inc()
+        if isinstance(outcome, Sent):
+            self._metrics.notice_seconds.observe(max(0, now - row.owed_at) / SECOND)
 
     def undelivered(self, row: OutboxRow, reason: str) -> None:
         """The fallback is to hear of it."""

@@ -12,17 +12,21 @@ from typing import Annotated, Literal
 import orjson
 from pydantic import AfterValidator
 
+from sentinel.cases.drill import is_drill
 from sentinel.channels.base import Attempt, Channel, ChannelError, Outcome
 from sentinel.channels.hook import HEADERS, Payload, PostOptions, is_web_address
 from sentinel.channels.posting import Target, post
 from sentinel.channels.safety import clean, words
-from sentinel.clock import DAY, rfc3339
+from sentinel.clock import DAY, MINUTE, rfc3339
 from sentinel.model import Level, Notification, State
 from sentinel.secrets import SecretRef
 
 FIRING = 30 * DAY
 """So long after a message its alert fires if nothing more is said of the case (Alertmanager's own five minutes would
 resolve a case that nobody has looked at)."""
+
+TESTING = 5 * MINUTE
+"""So long the alert of a test fires."""
 
 _SETTLED = frozenset({State.CLOSED, State.DISMISSED, State.MERGED})
 
@@ -48,7 +52,8 @@ class Alertmanager:
 
     def render(self, notification: Notification) -> bytes:
         case = notification.case
-        ends = notification.owed_at if case.state in _SETTLED else notification.owed_at + FIRING
+        lasts = 0 if case.state in _SETTLED else TESTING if is_drill(case.id) else FIRING
+        ends = notification.owed_at + lasts
         alerts = [_posted(notification, case.level, ends)]
         if notification.key.startswith("escalated-"):
             # The severity is part of what an alert is: those of the levels below are no more.

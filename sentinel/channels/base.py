@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Protocol
 
-from pydantic import BaseModel, ConfigDict
+from pydantic import BaseModel, ConfigDict, Field
 
 from sentinel.clock import Micros
 from sentinel.model import Notification
@@ -78,9 +78,14 @@ class ChannelError(Exception):
 
 
 class ChannelOptions(BaseModel):
-    """What every channel can be told. `fallback` names the channels that get what this one will not take."""
+    """What every channel can be told.
+
+    `fallback` names the channels that get what this one will not take. `per_minute` is how many messages a minute it
+    gets at most, ten of them at once: most services refuse more than one a second.
+    """
 
     model_config = ConfigDict(frozen=True, extra="forbid")
 
     type: str
     fallback: tuple[str, ...] = ()
+    per_minute: int = Field(default=60, ge=1, le=6000)

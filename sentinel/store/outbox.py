@@ -152,6 +152,48 @@ def load(db: apsw.Connection, case_id: str) -> list[Delivery]:
     return [Delivery(**dict(zip(names, each, strict=True))) for each in found]
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Standing:
+    """How one channel stands. `last_reason` is that of the newest message it has not taken."""
+
+    waiting: int = 0
+    never: int = 0
+    oldest_owed_at: Micros | None = None
+    last_sent_at: Micros | None = None
+    last_reason: str = ""
+
+
+def standings(db: apsw.Connection) -> dict[str, Standing]:
+    """How every channel stands that was ever owed something."""
+    found = rows(
+        db,
+        "SELECT channel, total(state IN ('pending', 'inflight')), total(state = 'never'), "
+        "min(owed_at) FILTER (WHERE state IN ('pending', 'inflight')), max(sent_at), ifnull((SELECT last_reason FROM "
+        "outbox AS newest WHERE newest.channel = outbox.channel AND state <> 'sent' AND last_reason <> '' "
+        "ORDER BY number DESC LIMIT 1), '') FROM outbox GROUP BY channel",
+    )
+    names = ("waiting", "never", "oldest_owed_at", "last_sent_at", "last_reason")
+    return {
+        channel: Standing(**dict(zip(names, (int(waiting), int(never), *rest), strict=True)))
+        for channel, waiting, never, *rest in found
+    }
+
+
+def withdraw(db: apsw.Connection, case_id: str) -> None:
+    """What is owed for this and not yet taken is owed no more. Only for what belongs to no case."""
+    db.execute("DELETE FROM outbox WHERE case_id = ? AND state <> 'sent'", (case_id,))
+
+
+def revive(db: apsw.Connection, channel: str, now: Micros) -> int:
+    """Every message that the channel would never take is owed again, marked as a possible repeat; says how many."""
+    db.execute(
+        "UPDATE outbox SET state = 'pending', attempts = 0, next_at = ?, interrupted = 1 "
+        "WHERE channel = ? AND state = 'never'",
+        (now, channel),
+    )
+    return int(db.changes())
+
+
 def counts(db: apsw.Connection) -> dict[tuple[str, str], int]:
     """How many messages there are by (channel, state), without the pairs that have none."""
     found = rows(db, "SELECT channel, state, count(*) FROM outbox GROUP BY channel, state")

@@ -24,7 +24,7 @@ from sentinel.store.batch import Batch
 from sentinel.store.cases import FindingRow, FindingValues
 from sentinel.store.errors import StoreError
 from sentinel.store.evidence import EvidenceRow
-from sentinel.store.outbox import Delivery, OutboxRow
+from sentinel.store.outbox import Delivery, OutboxRow, Standing
 from sentinel.store.windows import Windows
 from sentinel.vault import Vault
 
@@ -305,6 +305,22 @@ class Store:
         """How each message of a case stands, in the order they were owed."""
         with self._reading() as db:
             return outbox.load(db, case_id)
+
+    def channel_standings(self) -> dict[str, Standing]:
+        """How every channel stands that was ever owed something."""
+        with self._reading() as db:
+            return outbox.standings(db)
+
+    def withdraw(self, case_id: str) -> None:
+        """What is owed for a test and not yet taken is owed no more."""
+        with self._writing() as db:
+            outbox.withdraw(db, case_id)
+
+    def resend(self, channel: str, now: Micros, entry: AuditEntry) -> int:
+        """Every message that the channel would never take is owed again; says how many."""
+        with self._writing() as db:
+            audit.append(db, self._vault, entry)
+            return outbox.revive(db, channel, now)
 
     def outbox_counts(self) -> dict[tuple[str, str], int]:
         """How many messages there are by (channel, state), without the pairs that have none."""

@@ -50,6 +50,10 @@ class Readiness:
             age = now - self._turned_at
         return age / SECOND if age > STUCK_AFTER else None
 
+    def is_whole(self, now: Micros) -> bool:
+        """Every part is ready and the main loop turns."""
+        return self.stuck_seconds(now) is None and all(part["ready"] for part in self.report().values())
+
     def report(self) -> dict[Part, PartReport]:
         """Every part, in order."""
         with self._lock:

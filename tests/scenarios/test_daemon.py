@@ -2,20 +2,22 @@
 
 from __future__ import annotations
 
+import json
 import urllib.request
 from collections.abc import Iterator
+from concurrent.futures import Future, ThreadPoolExecutor, wait
 from pathlib import Path
-from threading import Thread
 from typing import Any
 
 import pytest
 
 from sentinel.app import Daemon
 from sentinel.clock import HOUR, SECOND, Micros, SetClock, to_datetime
-from sentinel.control import ask
+from sentinel.control import Refused, ask
 from sentinel.inspection import prepare
 from sentinel.problems import Unusable
 from sentinel.store import StoreLocked
+from tests.unit.loopback import Answer, service
 
 NOON: Micros = 1_772_625_600 * SECOND
 CONFIG = """
@@ -92,13 +94,28 @@ class Watch:
 
     def ask(self, act: str, **arguments: Any) -> dict[str, Any]:
         """What the daemon answers, asked from another thread while it turns."""
-        answers: list[dict[str, Any]] = []
-        thread = Thread(target=lambda: answers.append(ask(self.daemon.config.control, act, arguments)))
-        thread.start()
-        while thread.is_alive():
+        with ThreadPoolExecutor(1) as asking:
+            answer: Future[dict[str, Any]] = asking.submit(ask, self.daemon.config.control, act, arguments)
+            while not answer.done():
+                self.daemon.turn()
+                wait([answer], 0.01)
+        return answer.result()
+
+    def test(self, channel: str) -> str:
+        """What the test message of the channel is known by."""
+        (row,) = self.ask("channel.test", channel=channel)["tests"]
+        return str(row["case"])
+
+    def outcome(self, case: str) -> tuple[str, str]:
+        """How the test ended, and what the service answered."""
+        while (answer := self.ask("channel.outcome", case=case, withdraw=False))["state"] in {"pending", "inflight"}:
             self.daemon.turn()
-            thread.join(0.01)
-        return answers[0]
+        return answer["state"], answer["reason"]
+
+    def standing(self) -> dict[str, Any]:
+        """How the one channel stands."""
+        (row,) = self.ask("channel.list")["channels"]
+        return dict(row)
 
     def cases(self) -> list[dict[str, Any]]:
         found: list[dict[str, Any]] = self.ask("case.list")["cases"]
@@ -299,3 +316,47 @@ def test_a_clock_that_is_set_back_delays_no_commit(watch: Watch) -> None:
     watch.clock.set_to(watch.clock.now() - 3 * HOUR)
     watch.daemon.turn()
     assert [position for position in watch.daemon.store.positions() if '"at": 0' not in position.state]
+
+
+def test_a_channel_is_tried_and_what_it_would_never_take_is_sent_again(folder: Path) -> None:
+    with service(Answer(404), Answer(404), Answer(200)) as there:
+        hook = f"channels: {{chat: {{type: mattermost, url: {{file: {folder}/hook}}, allow_private: true}}}}\n"
+        (folder / "hook").write_text(there.url)
+        (folder / "sentinel.yaml").write_text(CONFIG + hook, encoding="utf-8")
+        watch = Watch(folder)
+        assert watch.outcome(watch.test("chat")) == ("never", "status 404")
+        watch.read("kim", range(5))
+        watch.turn()
+        assert watch.standing()["never"] == 1  # the test is withdrawn, the message of the case is not
+        assert watch.outcome(watch.test("chat")) == ("sent", "status 200")
+        assert watch.ask("channel.resend", channel="chat") == {"resent": 1}
+        while watch.standing()["waiting"]:
+            watch.turn()
+        assert watch.standing()["never"] == 0
+        watch.daemon.close()
+    titles = [json.loads(each.body)["text"].splitlines()[0] for each in there.received]
+    assert ["TEST" in title for title in titles] == [True, False, True, False]
+    assert titles[3].startswith("Possible repeat")
+
+
+def test_a_test_that_nobody_takes_is_withdrawn(folder: Path) -> None:
+    with service(Answer(503)) as there:
+        hook = f"channels: {{chat: {{type: mattermost, url: {{file: {folder}/hook}}, allow_private: true}}}}\n"
+        (folder / "hook").write_text(there.url)
+        (folder / "sentinel.yaml").write_text(CONFIG + hook, encoding="utf-8")
+        watch = Watch(folder)
+        (test,) = watch.ask("channel.test", channel=None)["tests"]
+        while watch.ask("channel.outcome", case=test["case"], withdraw=False)["reason"] != "status 503":
+            watch.turn()
+        watch.ask("channel.outcome", case=test["case"], withdraw=True)
+        assert (watch.standing()["waiting"], watch.standing()["never"]) == (0, 0)
+        assert watch.cases() == []
+        watch.daemon.close()
+
+
+def test_only_a_test_can_be_withdrawn(watch: Watch) -> None:
+    watch.read("kim", range(5))
+    watch.turn()
+    (case,) = watch.cases()
+    with pytest.raises(Refused, match="not a test"):
+        watch.ask("channel.outcome", case=case["id"], withdraw=True)

@@ -16,8 +16,8 @@ from hypothesis import strategies as st
 
 from sentinel.channels import make
 from sentinel.channels.base import Attempt, Channel, Later, Never, Outcome, Sent
-from sentinel.clock import HOUR, SECOND, Micros, SetClock, SystemClock
-from sentinel.courier import FALL_OVER_AFTER, Courier, Round, next_attempt
+from sentinel.clock import DAY, HOUR, MINUTE, SECOND, Micros, SetClock, SystemClock
+from sentinel.courier import AT_ONCE, FALL_OVER_AFTER, Bucket, Courier, Round, next_attempt
 from sentinel.model import Notification
 from sentinel.store.batch import Batch
 from sentinel.store.errors import StoreError
@@ -116,7 +116,7 @@ class ListReports:
     fallen: list[tuple[str, str]] = field(default_factory=list)
     heard: threading.Event = field(default_factory=threading.Event)
 
-    def attempted(self, channel: str, outcome: Outcome) -> None:
+    def attempted(self, row: OutboxRow, outcome: Outcome, now: Micros) -> None:
         self.attempts.append(outcome)
         self.heard.set()
 
@@ -352,3 +352,51 @@ def test_a_store_that_cannot_be_used_for_a_moment_does_not_end_the_watch() -> No
 
 def test_a_courier_that_was_never_started_can_be_stopped() -> None:
     assert Courier(ListOutbox([]), [ListChannel([Sent()])], SystemClock(), ListReports()).stop()
+
+
+def test_a_channel_gets_ten_at_once_and_then_one_a_second() -> None:
+    outbox = ListOutbox([a_row(f"msg_{number}", case_id=f"C-{number}") for number in range(13)])
+    clock, channel = SetClock(NOW), ListChannel([Sent()])
+    work, _ = a_round(outbox, channel, clock)
+    pauses = []
+    while len(channel.sent) < 13:
+        pauses.append(work.pay(NEVER_STOPS))
+        clock.move_to(clock.now() + round(pauses[-1] * SECOND))
+    assert pauses[:3] == [1.0, 1.0, 1.0]
+    assert [row.message_id for row in outbox.rows] == channel.sent
+
+
+@given(
+    per_minute=st.integers(1, 6000),
+    steps=st.lists(st.integers(-5 * SECOND, 20 * SECOND), min_size=1, max_size=200),
+)
+def test_no_minute_holds_more_than_the_rate_and_what_may_be_sent_at_once(per_minute: int, steps: list[int]) -> None:
+    now, taken = NOW, []
+    bucket = Bucket(per_minute, now)
+    latest = now
+    for step in steps:
+        now += step
+        latest = max(latest, now)
+        if bucket.take(now) == 0:
+            taken.append(latest)
+    for begin in taken:
+        inside = [moment for moment in taken if begin <= moment < begin + MINUTE]
+        back = sum(-step for step in steps if step < 0)
+        assert len(inside) <= per_minute * (MINUTE + back) / MINUTE + min(per_minute, AT_ONCE) + 1
+
+
+def test_after_five_days_without_the_service_everything_arrives_once_in_order_with_its_own_id() -> None:
+    owed = [a_row(f"msg_{day}") for day in range(5)]
+    outbox, channel, clock = ListOutbox([]), ListChannel([Later("down")]), SetClock(NOW)
+    work, _ = a_round(outbox, channel, clock)
+    for day, row in enumerate(owed, 1):
+        outbox.rows.append(row)
+        while clock.now() < NOW + day * DAY:
+            clock.move_to(clock.now() + round(work.pay(NEVER_STOPS) * SECOND))
+    assert set(channel.sent) == {"msg_0"}, "nothing of a case overtakes what was owed before"
+    assert 5 * 24 * 6 <= len(channel.sent) < 3000, "every ten minutes at the latest, and no flood"
+    channel.answers = [Sent()]
+    tried = len(channel.sent)
+    while outbox.next_due("soc") is not None:
+        clock.move_to(clock.now() + round(work.pay(NEVER_STOPS) * SECOND))
+    assert channel.sent[tried:] == [row.message_id for row in owed]

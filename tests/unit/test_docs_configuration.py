@@ -35,11 +35,15 @@ def keys(written: Any) -> Iterator[str]:
 
 
 @pytest.mark.parametrize(
-    ("name", "written"),
-    [("configuration.md", config.json_schema()), ("inventory.md", schema.json_schema(InventoryPart))],
+    ("names", "written"),
+    [
+        (("configuration.md", "channels.md"), config.json_schema()),
+        (("inventory.md",), schema.json_schema(InventoryPart)),
+    ],
+    ids=["configuration", "inventory"],
 )
-def test_every_key_is_explained(name: str, written: dict[str, Any]) -> None:
-    explained = page(name)
+def test_every_key_is_explained(names: tuple[str, ...], written: dict[str, Any]) -> None:
+    explained = "".join(page(name) for name in names)
     assert [
         key for key in dict.fromkeys(keys(written)) if f"`{key}`" not in explained and f"`{{{key}:" not in explained
     ] == []
