@@ -17,11 +17,10 @@ from typing import Any
 
 from sentinel.clock import Micros
 from sentinel.detect.crowded import Crowded, most_entries
-from sentinel.detect.fields import Getter, getter, single
+from sentinel.detect.fields import Getter, single
 from sentinel.detect.measures import Measure, measure_of
 from sentinel.detect.rules import Correlation
 from sentinel.detect.windows import PRUNED_FROM, STRIDE, Window
-from sentinel.model import Event
 
 Entry = tuple[int, int, int, int, int]
 MOST_EVIDENCE = 100
@@ -135,7 +134,6 @@ class Tally:
         self.evicted = 0
         self.tell_evicted: Callable[[list[int]], None] | None = lambda _: None
         self.missing: dict[str, int] = {}
-        self._group_by: list[tuple[str, Getter]] = [(name, getter(name)) for name in rule.group_by]
         self._span = rule.timespan
         self._quiet = rule.quiet
         self._threshold = rule.threshold if rule.bounds is None else math.inf
@@ -145,20 +143,10 @@ class Tally:
         self._crowd = self._most_entries * STRIDE
         self.multiples = rule.about.additions.suppress.multiples
 
-    def fields_of_group(self, rule: str) -> tuple[str, ...]:
-        """The fields of the group in events that match this rule (its key): aliases name another field a rule."""
-        return tuple(self.rule.aliases.get(name, {}).get(rule, name) for name in self.rule.group_by)
-
     def note_missing(self, fields: Mapping[str, Any], names: Sequence[tuple[str, Getter]]) -> None:
         """The event has no group here: it is dropped, and the first field it lacks is counted."""
         missing = next(name for name, get in names if single(get(fields)) is None)
         self.missing[missing] = self.missing.get(missing, 0) + 1
-
-    def peek(self, event: Event) -> list[str] | None:
-        """The event's group in clear; None where a field of it is missing."""
-        values = [single(get(event.fields)) for _, get in self._group_by]
-        known = [value for value in values if value is not None]
-        return known if len(known) == len(values) else None
 
     def insert(self, key: int, entry: Entry, floor: Micros) -> Fired | None:
         """Count one event; what fired, if an episode begins with it. No event older than `floor` is still to come in

@@ -1,11 +1,15 @@
-"""What of an event is counted: the keyed hash of its values, a number, or which rule it matched."""
+"""What of an event is counted: its group; the keyed hash of its values, a number, or which rule it matched.
+
+Rule of this file: a correlation names fields as its rules do, and a source may call them otherwise: `names` says how,
+for the rule that matched. An alias names a field of that rule too.
+"""
 
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
-from sentinel.detect.fields import getter, single
+from sentinel.detect.fields import getter_of, single
 from sentinel.detect.measures import NUMERIC, TEMPORAL, bits_of
 from sentinel.detect.rules import Correlation
 
@@ -16,7 +20,29 @@ Counter = Callable[[Mapping[str, Any]], int | None]
 """The fields of an event -> what stands for it in a window; None where the event has nothing to count."""
 
 
-def counter(rule: Correlation, matched: str, hash_text: HashText) -> Counter | None:
+Names = Mapping[str, tuple[str, ...]]
+"""What a rule calls a field -> what the source calls it; several where any of them may be meant."""
+
+Fields = tuple[str, ...]
+"""What one field may be called in a record."""
+
+
+def group_fields(rule: Correlation, matched: str, names: Names) -> tuple[Fields, ...]:
+    """The fields of the correlation's group in events that match this rule (its key)."""
+    return tuple(_field(rule, matched, name, names) for name in rule.group_by)
+
+
+def counted_fields(rule: Correlation, matched: str, names: Names) -> tuple[Fields, ...]:
+    """The fields whose values the correlation counts in events that match this rule (its key)."""
+    return tuple(_field(rule, matched, name, names) for name in rule.fields)
+
+
+def _field(rule: Correlation, matched: str, name: str, names: Names) -> Fields:
+    of_rule = rule.aliases.get(name, {}).get(matched, name)
+    return names.get(of_rule, (of_rule,))
+
+
+def counter(rule: Correlation, matched: str, names: Names, hash_text: HashText) -> Counter | None:
     """What the correlation counts of an event that matches this rule (its key); None where it counts events."""
     kind = rule.kind
     if kind == "event_count":
@@ -24,17 +50,17 @@ def counter(rule: Correlation, matched: str, hash_text: HashText) -> Counter | N
     if kind in TEMPORAL:
         number = rule.order.index(matched)
         return lambda _: number
-    names = [rule.aliases.get(name, {}).get(matched, name) for name in rule.fields]
+    fields = counted_fields(rule, matched, names)
     if kind in NUMERIC:
-        get = getter(names[0])
-        return lambda fields: bits_of(get(fields))
-    return _distinct(names, hash_text)
+        get = getter_of(fields[0])
+        return lambda record: bits_of(get(record))
+    return _distinct(fields, hash_text)
 
 
-def _distinct(names: Sequence[str], hash_text: HashText) -> Counter:
+def _distinct(names: Sequence[Fields], hash_text: HashText) -> Counter:
     """The keyed hash of the value, of the tuple of values for several fields; None where one is missing."""
-    getters = [getter(name) for name in names]
-    only = names[0] if len(names) == 1 else None
+    getters = [getter_of(each) for each in names]
+    only = names[0][0] if len(names) == 1 else None
 
     def counted(fields: Mapping[str, Any]) -> int | None:
         if only is not None:

@@ -7,9 +7,10 @@ from dataclasses import dataclass
 from typing import Any
 
 from sentinel.detect.correlate import Tally
-from sentinel.detect.counters import Counter, HashText, counter
-from sentinel.detect.fields import Getter, getter
+from sentinel.detect.counters import Counter, HashText, Names, counter, group_fields
+from sentinel.detect.fields import Getter, getter, getter_of
 from sentinel.detect.measures import TEMPORAL
+from sentinel.detect.pipelines import Pipeline
 from sentinel.detect.rules import Correlation, RuleSet
 
 Grouping = tuple[tuple[str, Getter], ...]
@@ -61,6 +62,10 @@ def quieted(rules: RuleSet) -> list[Correlation]:
     ]
 
 
+_Counted = tuple[int, str, int, Names]
+"""A tally; the rule that matched: its key, its number, and what its fields are called in the source."""
+
+
 class Courses:
     """Finds out what becomes of events. `hash_text` makes the keyed hashes that stand for counted values."""
 
@@ -77,8 +82,8 @@ class Courses:
             for rule in rules.detections
         ]
 
-    def course(self, numbers: tuple[int, ...]) -> Course:
-        """What becomes of an event that matches exactly these rules.
+    def course(self, numbers: tuple[int, ...], pipeline: Pipeline) -> Course:
+        """What becomes of an event that matches exactly these rules, of a source that has this pipeline.
 
         An event that matches several rules of a count counts once; in a temporal correlation it is each of them.
         """
@@ -97,7 +102,12 @@ class Courses:
             subjects=tuple(
                 getter(name) for number in numbers if (name := detections[number].about.additions.data.subject)
             ),
-            **self._counted([(index, detections[number].about.key, number) for (index, _), number in steps.items()]),
+            **self._counted(
+                [
+                    (index, detections[number].about.key, number, pipeline.names(detections[number].logsource))
+                    for (index, _), number in steps.items()
+                ]
+            ),
         )
 
     def chained(self) -> dict[int, Course]:
@@ -105,25 +115,27 @@ class Courses:
         found: dict[int, Course] = {}
         for index, tally in enumerate(self._tallies):
             key = tally.rule.about.key
-            steps = [(outer, key, -1) for outer, each in enumerate(self._tallies) if key in each.rule.chained]
+            steps: list[_Counted] = [
+                (outer, key, -1, {}) for outer, each in enumerate(self._tallies) if key in each.rule.chained
+            ]
             if steps:
                 found[index] = Course(detected=(), subjects=(), **self._counted(steps))
         return found
 
-    def _counted(self, steps: Sequence[tuple[int, str, int]]) -> dict[str, Any]:
-        """The groupings and steps of a course, from (tally, key of the rule that matched, its number)."""
-        names = [self._tallies[index].fields_of_group(rule) for index, rule, _ in steps]
-        groupings = list(dict.fromkeys(names))
+    def _counted(self, steps: Sequence[_Counted]) -> dict[str, Any]:
+        """The groupings and steps of a course."""
+        fields = [group_fields(self._tallies[index].rule, rule, names) for index, rule, _, names in steps]
+        groupings = list(dict.fromkeys(fields))
         return {
-            "groupings": tuple(tuple((name, getter(name)) for name in each) for each in groupings),
+            "groupings": tuple(tuple((each[0], getter_of(each)) for each in group) for group in groupings),
             "counted": tuple(
                 Step(
                     index,
                     tally := self._tallies[index],
                     number,
                     groupings.index(each),
-                    counter(tally.rule, rule, self._hash),
+                    counter(tally.rule, rule, names, self._hash),
                 )
-                for (index, rule, number), each in zip(steps, names, strict=True)
+                for (index, rule, number, names), each in zip(steps, fields, strict=True)
             ),
         }

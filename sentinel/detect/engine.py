@@ -18,6 +18,7 @@ from sentinel.detect.counters import SEPARATOR
 from sentinel.detect.course import Course, Courses, Grouping, Step, quieted
 from sentinel.detect.fields import single
 from sentinel.detect.floods import Floods
+from sentinel.detect.hashes import Hashes
 from sentinel.detect.journal import Counted, Journal, Streams
 from sentinel.detect.lane import WATCH, Lane, Match, Purpose, SourceView
 from sentinel.detect.rules import RuleSet
@@ -35,9 +36,6 @@ ROOM: int = 768 << 20
 
 WEIGHED_EVERY = 100_000
 """Matches after which it is looked whether they do, and more where there are many groups."""
-
-MOST_HASHED = 1 << 18
-"""Texts whose keyed hash is remembered."""
 
 
 class Engine:
@@ -58,11 +56,11 @@ class Engine:
         self._room = room
         self._is_kept = purpose.keeps_state
         self.rules = rules
-        self._blake = partial(hashlib.blake2b, key=key, digest_size=8)
-        self._hashes: dict[str, int] = {}
+        self.hash_text = Hashes(key).of
         self._entries = tuple(entries)
         self._identity = identity
         self.lanes: dict[str, Lane] = {}
+        self._courses: dict[str, dict[tuple[int, ...], Course]] = {}
         for view in sources:
             self.open_lane(view)
         self.tallies = [Tally(each) for each in (*rules.correlations, *quieted(rules))]
@@ -70,7 +68,6 @@ class Engine:
         self._bounded = [index for index, tally in enumerate(self.tallies) if tally.rule.bounds is not None]
         self._chains = self._routes.chained()
         self.closed: Micros = 0
-        self._courses: dict[tuple[int, ...], Course] = {}
         self.high: dict[str, Micros] = {}
         self.floor: Micros = 0
         self.streams = Streams()
@@ -85,20 +82,10 @@ class Engine:
     def open_lane(self, view: SourceView) -> None:
         """From now on blocks of this source can be judged."""
         rules = self.rules
+        self._courses[view.name] = {}
         self.lanes[view.name] = Lane(
             view, rules.detections, rules.correlations, self._entries, self._identity, self._purpose
         )
-
-    def hash_text(self, value: str) -> int:
-        """The keyed 64-bit hash that stands for a text wherever it is kept; never 0."""
-        known = self._hashes.get(value)
-        if known is None:
-            digest = self._blake(value.encode(errors="surrogatepass")).digest()
-            known = int.from_bytes(digest, "little", signed=True) or 1
-            if len(self._hashes) >= MOST_HASHED:
-                self._hashes.clear()
-            self._hashes[value] = known
-        return known
 
     # --- judging -------------------------------------------------------------------------------------------
 
@@ -118,19 +105,21 @@ class Engine:
         found: list[Finding] = []
         block: Block | None = None
         stream = 0
-        courses, hash_text = self._courses, self.hash_text
+        courses: dict[tuple[int, ...], Course] = {}
+        hash_text = self.hash_text
         for match in matches:
             event = match.event
             if event.block is not block:
                 block = event.block
                 stream = self.streams.number(block.source, block.stream)
+                courses = self._courses[block.source]
             assert block is not None
             high = self.high.get(block.source)
             if high is None or event.time > high:
                 high = self._watermark(event, block.source, now)
             course = courses.get(match.rules)
             if course is None:
-                course = courses[match.rules] = self._routes.course(match.rules)
+                course = self._course(match.rules, block.source)
             subject = event.fields.get(access.SUBJECT)
             subject = hash_text(subject) if type(subject) is str else self._subject(event, course)
             found += [self._detected(number, event, subject) for number in course.detected]
@@ -142,6 +131,19 @@ class Engine:
         if self._unweighed >= WEIGHED_EVERY:
             found += self._make_room(matches[-1].event)
         return found
+
+    def _course(self, rules: tuple[int, ...], source: str) -> Course:
+        known = self._courses[source]
+        if rules not in known:
+            known[rules] = self._routes.course(rules, self.lanes[source].view.names)
+        return known[rules]
+
+    def group(self, match: Match, tally: Tally) -> tuple[list[str] | None, int]:
+        """The group of a rule that counts the event, in clear and as its key; None where a field of it is missing."""
+        course = self._course(match.rules, match.event.block.source)
+        groupings = [course.groupings[step.grouping] for step in course.counted if step.tally is tally]
+        found = (self._group(match.event.fields, each) for each in groupings)
+        return next((each for each in found if each[0] is not None), (None, 0))
 
     def _count_all(self, course: Course, event: Event, entry: Entry, high: Micros, found: list[Finding]) -> None:
         """Count one event in every tally it is for."""

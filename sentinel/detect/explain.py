@@ -11,7 +11,6 @@ from typing import Any
 from sentinel.clock import rfc3339
 from sentinel.detect import route
 from sentinel.detect.correlate import Tally
-from sentinel.detect.counters import SEPARATOR
 from sentinel.detect.engine import Engine
 from sentinel.detect.lane import Match
 from sentinel.detect.match import because, test
@@ -98,9 +97,13 @@ class Explainer:
         rule = tally.rule
         counted = {self._engine.rules.detections[number].about.key for number in match.rules}
         feeds = sorted(counted & {each.about.key for each in rule.rules})
-        window = self._window(tally, match.event) if feeds else None
+        window = self._window(tally, match) if feeds else None
         has_fired = rule.about.key in fired
-        holds = window is not None and window["value"] >= rule.threshold
+        why = None
+        if rule.bounds is not None and window is not None:
+            why = "it is judged when the window is over"
+        elif window is not None and window["value"] >= rule.threshold and not has_fired:
+            why = "the episode is going on"
         return {
             "rule": rule.about.key,
             "matched": bool(feeds),
@@ -109,20 +112,20 @@ class Explainer:
             "filters": [],
             "window": window,
             "fired": has_fired,
-            "suppressed_by": "the episode is going on" if holds and not has_fired else None,
+            "suppressed_by": why,
         }
 
-    def _window(self, tally: Tally, event: Event) -> dict[str, Any] | None:
-        values = tally.peek(event)
+    def _window(self, tally: Tally, match: Match) -> dict[str, Any] | None:
+        values, key = self._engine.group(match, tally)
         if values is None:
             return None
-        group = tally.groups.get(self._engine.hash_text(SEPARATOR.join(values)))
-        is_estimate = group is not None and group.window.is_estimate(event.time - tally.rule.timespan)
+        group = tally.groups.get(key)
+        is_estimate = group is not None and group.window.is_estimate(match.event.time - tally.rule.timespan)
         return {
             "group": dict(zip(tally.rule.group_by, values, strict=True)),
             "value": group.window.size if group is not None else 0,
             **({"value_is_estimate": True} if is_estimate else {}),
-            "threshold": tally.rule.threshold,
+            "threshold": tally.rule.threshold if tally.rule.bounds is None else str(tally.rule.bounds),
             "spans": show(tally.rule.timespan),
         }
 

@@ -7,7 +7,7 @@ members. Names are case-sensitive (Sigma specification, field names).
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from typing import Any, Final
 
 
@@ -36,6 +36,14 @@ def getter(name: str) -> Getter:
         return value if value is not MISSING else _walk(fields, splits)
 
     return get
+
+
+def getter_of(names: Sequence[str]) -> Getter:
+    """The getter of the first of these fields that has a value; the record may call it by any of the names."""
+    if len(names) == 1:
+        return getter(names[0])
+    getters = [getter(name) for name in names]
+    return lambda fields: next((value for get in getters if single(value := get(fields)) is not None), MISSING)
 
 
 def _splits(name: str) -> tuple[tuple[str, str], ...]:

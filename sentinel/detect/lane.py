@@ -130,7 +130,7 @@ class Lane:
             self._compile(number, detections[number])
         used = None
         if not purpose.shows_all:
-            used = unseen.used([detections[number] for number in routed], correlations, self._entries)
+            used = unseen.used([detections[number] for number in routed], correlations, self._entries, view.names)
         self._parse = view.format.parser(used if used is None or self._are_given else _not_given(used))
         rules = [detections[number] for number in routed]
         self.unseen = unseen.Unseen(unseen.asked(rules, self._entries), view.format.parser(None))

@@ -42,6 +42,12 @@ class Bounds:
     equal: float | None = None
     unequal: float | None = None
 
+    def __str__(self) -> str:
+        """As the rule says it."""
+        said = {"gte": self.least, "gt": self.above, "lte": self.most, "lt": self.below}
+        said |= {"eq": self.equal, "neq": self.unequal}
+        return " and ".join(f"{word} {bound:g}" for word, bound in said.items() if bound is not None)
+
     def hold(self, value: float) -> bool:
         """Whether the value is within every bound."""
         return (

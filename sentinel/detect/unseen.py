@@ -10,8 +10,10 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import Any, Final
 
 from sentinel.detect.access import Entry
+from sentinel.detect.counters import counted_fields, group_fields
 from sentinel.detect.fields import MISSING, Getter, getter
 from sentinel.detect.match import items
+from sentinel.detect.pipelines import Pipeline
 from sentinel.detect.predicates import TIME_FIELD
 from sentinel.detect.rules import Correlation, Detection
 from sentinel.detect.witness import DERIVED
@@ -109,9 +111,14 @@ def asked(rules: Iterable[Detection], entries: Iterable[Entry]) -> dict[str, lis
 
 
 def used(
-    detections: Sequence[Detection], correlations: Sequence[Correlation], entries: Sequence[Entry]
+    detections: Sequence[Detection],
+    correlations: Sequence[Correlation],
+    entries: Sequence[Entry],
+    pipeline: Pipeline,
 ) -> frozenset[str] | None:
-    """Every field that anything routed here asks for; None (all fields) where a keyword searches them all."""
+    """Every field that anything routed here asks for, as the source calls it; None (all fields) where a keyword
+    searches them all.
+    """
     nodes = [rule.condition for rule in detections] + [each.condition for rule in detections for each in rule.filters]
     nodes += [entry.node for entry in entries]
     found: set[str] = set()
@@ -120,18 +127,19 @@ def used(
             return None
         found.update(item.fields)
     for entry in entries:
-        names = (entry.entry.subject, entry.entry.records, entry.entry.bytes)
-        found.update(name for name in names if name is not None)
+        said = (entry.entry.subject, entry.entry.records, entry.entry.bytes)
+        found.update(name for name in said if name is not None)
         if entry.entry.actor is not None:
             found.add(entry.entry.actor.field)
     for rule in detections:
         additions = rule.about.additions
         found.update(name for name in (additions.data.subject, additions.data.actor) if name is not None)
-        found.update((*additions.case.key, *additions.suppress.per))
-    ours = {rule.about.key for rule in detections}
-    for correlation in correlations:
-        if ours & {rule.about.key for rule in correlation.rules}:
-            found.update((*correlation.group_by, *correlation.fields, *correlation.about.additions.case.key))
-            found.update(correlation.about.additions.suppress.per)
-            found.update(name for names in correlation.aliases.values() for name in names.values())
+        names = pipeline.names(rule.logsource)
+        found.update((*additions.case.key, *(new for old in additions.suppress.per for new in names.get(old, (old,)))))
+        for correlation in correlations:
+            if any(each.about.key == rule.about.key for each in correlation.rules):
+                key = rule.about.key
+                groups = (*group_fields(correlation, key, names), *counted_fields(correlation, key, names))
+                found.update(name for each in groups for name in each)
+                found.update(correlation.about.additions.case.key)
     return frozenset(found)

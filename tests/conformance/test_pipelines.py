@@ -13,8 +13,8 @@ from sentinel.detect.explain import Explainer
 from sentinel.detect.lane import SourceView
 from sentinel.formats import make
 from sentinel.formats.base import FormatOptions
-from sentinel.model import LogSource
-from tests.detecting import a_block, an_engine, detection, json_lines, rules_of
+from sentinel.model import Finding, LogSource
+from tests.detecting import a_block, an_engine, correlation, detection, json_lines, rules_of
 
 LINE = (
     b'203.0.113.9 - kim [04/Mar/2026:12:00:00 +0000] "GET /x/../etc?id=1%27 HTTP/1.1" 404 12 "http://r/" "sqlmap/1.7"'
@@ -164,3 +164,91 @@ def test_a_source_names_a_shipped_pipeline_or_a_file(tmp_path: Path) -> None:
 def test_a_pipeline_that_is_not_there_is_a_problem_of_the_configuration(tmp_path: Path) -> None:
     assert configured(tmp_path, "wbe")[1] == ["C003"]
     assert configured(tmp_path, "missing.yml")[1] == ["C005"]
+
+
+# --- correlations ----------------------------------------------------------------------------------------------
+
+
+def fed_by(views: list[SourceView], rules: list[dict[str, Any]], blocks: list[tuple[str, bytes]]) -> list[Finding]:
+    """What comes of blocks of these sources."""
+    engine = an_engine(rules_of(*rules), views)
+    found: list[Finding] = []
+    for number, (source, data) in enumerate(blocks):
+        found += engine.judge(a_block(data, number * 10_000, source), None)
+    return found
+
+
+def bulk(condition: dict[str, Any], **more: Any) -> list[dict[str, Any]]:
+    known = {"group-by": ["cs-username"], "timespan": "10m", **more}
+    return [detection("seen", {"selection": {"cs-method": "GET"}}), correlation("bulk", ["seen"], condition, **known)]
+
+
+def line(user: str, path: str, second: int = 0) -> bytes:
+    return f'203.0.113.9 - {user} [04/Mar/2026:12:00:{second:02} +0000] "GET {path} HTTP/1.1" 200 12 "-" "-"\n'.encode()
+
+
+def test_the_group_and_the_counted_field_of_a_correlation_are_renamed_with_its_rules() -> None:
+    rules = bulk({"field": "cs-uri-stem", "gte": 3})
+    data = b"".join(line("kim", path) for path in ("/a", "/a", "/b", "/c")) + line("lee", "/d")
+    (finding,) = fed_by([view()], rules, [("app", data)])
+    assert (finding.group, finding.value) == ((("cs-username", "kim"),), 3)
+
+
+def test_a_sum_is_of_the_field_as_the_source_calls_it() -> None:
+    rules = bulk({"field": "sc-bytes", "gte": 30}, type="value_sum")
+    (finding,) = fed_by([view()], rules, [("app", line("kim", "/a") * 4)])
+    assert finding.value == 36
+
+
+def named(name: str, user: str, method: str, path: str) -> SourceView:
+    names = {"cs-username": (user,), "cs-method": (method,), "cs-uri-stem": (path,)}
+    pipeline = pipelines.Pipeline((pipelines._Step(names),))
+    return SourceView(name, make("json", FormatOptions()), LogSource("webserver"), pipeline)
+
+
+def test_sources_that_call_their_fields_differently_feed_one_count() -> None:
+    views = [named("one", "who", "verb", "page"), named("two", "account.name", "how", "target"), view()]
+    one = json_lines([{"@timestamp": "2026-03-04T12:00:00Z", "who": "kim", "verb": "GET", "page": "/a"}])
+    two = json_lines([{"@timestamp": "2026-03-04T12:00:01Z", "account": {"name": "kim"}, "how": "GET", "target": "/b"}])
+    blocks = [("one", one), ("two", two), ("app", line("kim", "/c", 2)), ("app", line("lee", "/d", 3))]
+    (finding,) = fed_by(views, bulk({"field": "cs-uri-stem", "gte": 3}), blocks)
+    assert (finding.group, finding.value, finding.source) == ((("cs-username", "kim"),), 3, "app")
+    assert [place.source for place in finding.evidence] == ["one", "two", "app"]
+
+
+def test_a_field_under_its_public_name_is_grouped_by_where_fields_are_free() -> None:
+    data = json_lines(
+        [
+            {"@timestamp": "2026-03-04T12:00:00Z", "cs-username": "kim", "cs-method": "GET"},
+            {"@timestamp": "2026-03-04T12:00:01Z", "user": {"name": "kim"}, "http.request.method": "GET"},
+        ]
+    )
+    (finding,) = fed_by([view("json")], bulk({"gte": 2}), [("app", data)])
+    assert finding.group == (("cs-username", "kim"),)
+
+
+def test_the_field_that_an_alias_names_is_renamed_too() -> None:
+    rules = [
+        detection("seen", {"selection": {"cs-method": "GET"}}),
+        detection("sent", {"selection": {"cs-method": "POST"}}),
+        correlation("both", ["seen", "sent"], {}, type="temporal", **{"group-by": ["person"], "timespan": "10m"}),
+    ]
+    rules[2]["correlation"]["aliases"] = {"person": {"seen": "cs-username", "sent": "c-ip"}}
+    post = line("-", "/b", 1).replace(b"GET", b"POST")
+    (finding,) = fed_by([view()], rules, [("app", line("203.0.113.9", "/a") + post)])
+    assert finding.group == (("person", "203.0.113.9"),)
+
+
+def test_what_is_the_same_for_a_quiet_while_is_renamed_too() -> None:
+    rule = detection(
+        "seen", {"selection": {"cs-method": "GET"}}, sentinel={"suppress": {"for": "1h", "per": ["cs-username"]}}
+    )
+    found = fed_by([view()], [rule], [("app", line("kim", "/a") * 3 + line("lee", "/a"))])
+    assert len(found) == 2
+
+
+def test_explain_shows_the_group_as_the_source_calls_it() -> None:
+    engine = an_engine(rules_of(*bulk({"field": "cs-uri-stem", "gte": 3})), [view()])
+    (record,) = Explainer(engine, ["bulk"]).records(a_block(line("kim", "/a")))
+    (rule,) = record["rules"]
+    assert (rule["window"]["group"], rule["window"]["value"]) == ({"cs-username": "kim"}, 1)
