@@ -8,7 +8,7 @@ from sentinel.channels.base import ChannelOptions
 from sentinel.formats import AUTO, FormatError, FormatOptions, make
 from sentinel.inventory import Inventory
 from sentinel.problems import Problem, Span, did_you_mean
-from sentinel.routing import listed
+from sentinel.routing import Route, listed
 from sentinel.settings import ConfigPart, SourceConfig
 from sentinel.yamlfile import Document, Path, shorten
 
@@ -49,9 +49,7 @@ def _repeated_names(document: Document) -> Iterator[Problem]:
 def _unknown_channels(
     document: Document, part: ConfigPart, channels: Mapping[str, ChannelOptions]
 ) -> Iterator[Problem]:
-    named: list[tuple[Path, tuple[str, ...]]] = [
-        (("routes", number, "to"), route.to) for number, route in enumerate(part.routes)
-    ]
+    named: list[tuple[Path, tuple[str, ...]]] = [((*place, "to"), route.to) for place, route in _routes(part.routes)]
     named += [(("channels", name, "fallback"), options.fallback) for name, options in channels.items()]
     for place, names in named:
         for number, name in enumerate(names):
@@ -64,7 +62,7 @@ def _unknown_channels(
 def _unused_channels(document: Document, part: ConfigPart, channels: Mapping[str, ChannelOptions]) -> Iterator[Problem]:
     if not part.routes:
         return
-    used = {name for route in part.routes for name in route.to}
+    used = {name for _, route in _routes(part.routes) for name in route.to}
     used |= {name for options in channels.values() for name in options.fallback}
     for name in part.channels:
         if name not in used:
@@ -73,23 +71,35 @@ def _unused_channels(document: Document, part: ConfigPart, channels: Mapping[str
 
 
 def _unreached_routes(document: Document, part: ConfigPart) -> Iterator[Problem]:
-    always = next((number for number, route in enumerate(part.routes) if route.when.is_always), len(part.routes))
-    for number in range(always + 1, len(part.routes)):
-        said = f"no message gets to this route: the one in line {document.span(('routes', always)).line} takes them all"
-        hint = "the first route that fits decides; put the one without 'when:' last"
-        yield Problem(document.span(("routes", number)), "C009", said, hint, "warning")
+    taker: dict[Path, Path] = {}
+    for place, route in _routes(part.routes):
+        parent = place[:-1]
+        if parent in taker:
+            said = f"no message gets to this route: the one in line {document.span(taker[parent]).line} takes them all"
+            hint = "the first route that fits decides; put the one without 'when:' last"
+            yield Problem(document.span(place), "C009", said, hint, "warning")
+        elif route.takes_all:
+            taker[parent] = place
 
 
 def _unknown_systems(document: Document, part: ConfigPart, inventory: Inventory | None) -> Iterator[Problem]:
     if inventory is None:
         return
     known = {system.name for system in inventory.systems}
-    for number, route in enumerate(part.routes):
+    for place, route in _routes(part.routes):
         for name in listed(route.when.system):
             if name not in known:
-                span = document.span(("routes", number, "when", "system"))
+                span = document.span((*place, "when", "system"))
                 said = f"the inventory has no system '{shorten(name)}'"
                 yield Problem(span, "C010", said, did_you_mean(name, known), "warning")
+
+
+def _routes(routes: Sequence[Route], above: Path = ()) -> Iterator[tuple[Path, Route]]:
+    """Every route with its place in the file, each before those inside it."""
+    for number, route in enumerate(routes):
+        place = (*above, "routes", number)
+        yield place, route
+        yield from _routes(route.routes, place)
 
 
 def _left_out(document: Document, part: ConfigPart, sources: Sequence[SourceConfig]) -> Iterator[Problem]:

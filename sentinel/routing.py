@@ -1,4 +1,4 @@
-"""Which channels hear of which message: the first route whose conditions hold decides.
+"""Which channels hear of which message: the first route whose conditions hold decides, as in Alertmanager's tree.
 
 Rules of this file: pure; a case that no route is for is told to nobody, and that is said when the routes are read.
 """
@@ -6,17 +6,24 @@ Rules of this file: pure; a case that no route is for is told to nobody, and tha
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
+from datetime import datetime, time
 from typing import Annotated, Literal, TypeVar
+from zoneinfo import ZoneInfo
 
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import AfterValidator, BaseModel, ConfigDict, Field, model_validator
 
+from sentinel.clock import Micros, to_datetime
 from sentinel.model import Notification
+from sentinel.zones import ZoneName
 
 Kind = Literal[
     "opened", "escalated", "grew", "reminder", "overdue", "confirmed", "aware", "notified", "dismissed", "closed",
     "reopened", "digest",
 ]  # fmt: skip
 """What a message is about."""
+
+Day = Literal["mon", "tue", "wed", "thu", "fri", "sat", "sun"]
+DAYS: tuple[Day, ...] = ("mon", "tue", "wed", "thu", "fri", "sat", "sun")
 
 LevelWord = Literal["informational", "low", "medium", "high", "critical"]
 Text = Annotated[str, Field(min_length=1)]
@@ -33,6 +40,7 @@ class When(_Part):
     level: LevelWord | tuple[LevelWord, ...] | None = None
     rule: Text | tuple[Text, ...] | None = None
     system: Text | tuple[Text, ...] | None = None
+    category: Text | tuple[Text, ...] | None = None
     kind: Kind | tuple[Kind, ...] | None = None
 
     def holds(self, notification: Notification) -> bool:
@@ -42,6 +50,7 @@ class When(_Part):
             (self.level, (case.level.word,)),
             (self.rule, case.rules),
             (self.system, case.systems),
+            (self.category, case.categories),
             (self.kind, (kind_of(notification.key),)),
         )
         return all(wanted is None or not set(listed(wanted)).isdisjoint(found) for wanted, found in facts)
@@ -49,14 +58,75 @@ class When(_Part):
     @property
     def is_always(self) -> bool:
         """No condition is given."""
-        return self.level is None and self.rule is None and self.system is None and self.kind is None
+        return self == When()
+
+
+def _is_time(text: str) -> str:
+    if text != "24:00":
+        datetime.strptime(text, "%H:%M")  # noqa: DTZ007  (a time of day, read in a zone later)
+    return text
+
+
+TimeOfDay = Annotated[str, AfterValidator(_is_time)]
+
+
+class Active(_Part):
+    """Hours of a week in a time zone: on these days from `since` until `until`, which is not part of it.
+
+    `until` before `since` is of the next day: `22:00` to `06:00` on Friday ends on Saturday.
+    """
+
+    model_config = ConfigDict(strict=True, extra="forbid", frozen=True, populate_by_name=True)
+
+    days: tuple[Day, ...] = DAYS
+    since: TimeOfDay = Field(default="00:00", alias="from")
+    until: TimeOfDay = "24:00"
+    timezone: ZoneName = "UTC"
+
+    def holds(self, now: Micros) -> bool:
+        """The moment is inside."""
+        local = to_datetime(now).astimezone(ZoneInfo(self.timezone))
+        today, yesterday = DAYS[local.weekday()], DAYS[local.weekday() - 1]
+        minute = local.hour * 60 + local.minute
+        since, until = _minute(self.since), _minute(self.until)
+        if since < until:
+            return today in self.days and since <= minute < until
+        return (today in self.days and minute >= since) or (yesterday in self.days and minute < until)
+
+
+def _minute(text: str) -> int:
+    return 24 * 60 if text == "24:00" else (found := time.fromisoformat(text)).hour * 60 + found.minute
 
 
 class Route(_Part):
-    """Messages for which `when` holds go to the channels named in `to`; an empty list keeps them from everybody."""
+    """Messages for which `when` holds, at the hours of `active`, go to the channels named in `to`; an empty list keeps
+    them from everybody. `routes` are tried first, and where one of them fits it decides instead. With `continue`, the
+    routes behind this one are tried too.
+    """
+
+    model_config = ConfigDict(strict=True, extra="forbid", frozen=True, populate_by_name=True)
 
     when: When = When()
-    to: tuple[str, ...]
+    active: tuple[Active, ...] = ()
+    to: tuple[str, ...] = ()
+    goes_on: bool = Field(default=False, alias="continue")
+    routes: tuple[Route, ...] = ()
+
+    @model_validator(mode="after")
+    def _says_where(self) -> Route:
+        if "to" not in self.model_fields_set and not self.routes:
+            raise ValueError("a route needs 'to', a list of channels")
+        return self
+
+    def fits(self, notification: Notification) -> bool:
+        """The message is this route's."""
+        is_active = not self.active or any(hours.holds(notification.owed_at) for hours in self.active)
+        return is_active and self.when.holds(notification)
+
+    @property
+    def takes_all(self) -> bool:
+        """No message gets past it."""
+        return self.when.is_always and not self.active and not self.goes_on
 
 
 def listed(words: Word | tuple[Word, ...] | None) -> tuple[Word, ...]:
@@ -76,7 +146,18 @@ def destinations(notification: Notification, routes: Sequence[Route], channels: 
     """The channels that are to carry the message; every channel where no routes are written at all."""
     if not routes:
         return tuple(channels)
+    return tuple(dict.fromkeys(_found(notification, routes)[0]))
+
+
+def _found(notification: Notification, routes: Sequence[Route]) -> tuple[list[str], bool]:
+    """The channels, and whether any route fitted: one that keeps a message from everybody fits too."""
+    found: list[str] = []
+    fitted = False
     for route in routes:
-        if route.when.holds(notification):
-            return tuple(dict.fromkeys(route.to))
-    return ()
+        if route.fits(notification):
+            below, decided = _found(notification, route.routes)
+            found += below if decided else route.to
+            fitted = True
+            if not route.goes_on:
+                break
+    return found, fitted
