@@ -5,6 +5,7 @@
 | `status` | none | StatusAnswer |
 | `case.list` | none | ListAnswer |
 | `case.show` | ShowArguments | CaseDetail |
+| `case.open` | OpenArguments | MoveAnswer |
 | `case.move` | MoveArguments | MoveAnswer |
 | `channel.list` | none | ChannelsAnswer |
 | `channel.test` | ChannelArguments | TestsAnswer |
@@ -21,17 +22,22 @@ from __future__ import annotations
 from typing import NotRequired, TypedDict
 
 ACTS = (
-    *("status", "case.list", "case.show", "case.move"),
+    *("status", "case.list", "case.show", "case.open", "case.move"),
     *("channel.list", "channel.test", "channel.outcome", "channel.resend"),
     "reload",
 )
 
-MOVES = ("confirm", "dismiss", "notify", "close", "reopen", "acknowledge", "note")
+MOVES = (
+    "confirm", "dismiss", "notify", "close", "reopen", "acknowledge", "own", "note", "describe", "task", "done", "role",
+    "assess", "classify", "waive", "unwaive", "extend", "merge", "unmerge", "split",
+)  # fmt: skip
 
 
 class ClockRow(TypedDict):
     """One duty of the case, as cases.clocks shows it. `remaining_seconds` is below 0 when late and None where the clock
-    does not run; `state` is `running`, `overdue`, `met`, `met_late` or `stopped`.
+    does not run; `state` is `running`, `overdue`, `met`, `met_late`, `waiting` (for an earlier step), `waived` or
+    `stopped`. `legal` is False where the law names no number and the deadline is an inner target. `due_on` is there
+    for clocks that count days, `note` where holidays were not known.
     """
 
     regime: str
@@ -40,7 +46,35 @@ class ClockRow(TypedDict):
     provisional: bool
     remaining_seconds: int | None
     state: str
+    starts_at: NotRequired[str]
+    length: NotRequired[str]
+    anchor: NotRequired[str]
+    legal: NotRequired[bool]
+    recipient: NotRequired[str]
+    basis: NotRequired[str]
+    version: NotRequired[int]
+    met_at: NotRequired[str]
+    due_on: NotRequired[str]
     outer_limit_at: NotRequired[str]
+    contested_limit_at: NotRequired[str]
+    note: NotRequired[str]
+
+
+class NoticeRow(TypedDict):
+    """That somebody outside was told; `clock` is regime/step, "" where the case had none."""
+
+    clock: str
+    phase: str
+    at: str
+    reference: str | None
+
+
+class TaskRow(TypedDict):
+    """Something to be done; what it is stands in the timeline, with the same number."""
+
+    number: int
+    due_at: str | None
+    done_at: str | None
 
 
 class CaseRow(TypedDict):
@@ -68,6 +102,15 @@ class CaseRow(TypedDict):
     owner: str | None
     merged_into: str | None
     revision: int
+    kind: str
+    received_at: str | None
+    role: str
+    risk: str | None
+    dismissal: str | None
+    split_from: str | None
+    absorbed: list[str]
+    notices: list[NoticeRow]
+    tasks: list[TaskRow]
 
 
 class FindingRow(TypedDict):
@@ -130,12 +173,25 @@ class ShowArguments(TypedDict):
     case: str
 
 
+class OpenArguments(TypedDict):
+    """A case opened by a person. `kind` is breach, sar or complaint; `received` a day, or a moment with its offset."""
+
+    kind: str
+    reason: str
+    received: NotRequired[str | None]
+    occurred_at: NotRequired[str | None]
+    reference: NotRequired[str | None]
+    level: NotRequired[str | None]
+
+
 class MoveArguments(TypedDict):
-    """`move` is one of MOVES; what is not required belongs to one move. Moments are RFC 3339 with an offset.
+    """`move` is one of MOVES; what is not required belongs to some of them, as answers.TAKES says, and all of it is
+    text. Moments are RFC 3339 with an offset.
 
     confirm: `aware_at`, since when the controller was aware. notify: `notified_at`, when the authority was told, and
-    `delay_reason` where that was late (Art. 33(1) GDPR). dismiss: `code`, one of cases.moves.DISMISSALS. acknowledge:
-    `owner`, who looks after it from now on.
+    `delay_reason` where that was late (Art. 33(1) GDPR); `clock`, which one is met, as regime/step; `phase`;
+    `reference`, the recipient's own. dismiss: `code`, one of cases.moves.DISMISSALS. acknowledge, own: `owner`, who
+    looks after it from now on. merge: `into`, another case. split: `findings`, their ids with spaces between.
     """
 
     case: str
@@ -144,8 +200,22 @@ class MoveArguments(TypedDict):
     aware_at: NotRequired[str | None]
     notified_at: NotRequired[str | None]
     delay_reason: NotRequired[str | None]
+    clock: NotRequired[str | None]
+    phase: NotRequired[str | None]
+    reference: NotRequired[str | None]
     code: NotRequired[str | None]
     owner: NotRequired[str | None]
+    field: NotRequired[str | None]
+    text: NotRequired[str | None]
+    due_at: NotRequired[str | None]
+    number: NotRequired[str | None]
+    role: NotRequired[str | None]
+    lead: NotRequired[str | None]
+    risk: NotRequired[str | None]
+    regime: NotRequired[str | None]
+    classified_at: NotRequired[str | None]
+    into: NotRequired[str | None]
+    findings: NotRequired[str | None]
 
 
 class MoveAnswer(TypedDict):

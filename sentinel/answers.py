@@ -5,8 +5,7 @@ Rule of this file: no answer names a person of a log. Those who acted on a case 
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
-from datetime import datetime
+from collections.abc import Callable, Iterable, Mapping
 from typing import Any, Protocol, cast
 from zoneinfo import ZoneInfo
 
@@ -23,13 +22,16 @@ from sentinel.acts import (
     MoveAnswer,
     TimelineRow,
 )
-from sentinel.cases import moves
+from sentinel.cases import joining, moves
 from sentinel.cases.book import Book
-from sentinel.cases.moves import CaseError
+from sentinel.cases.moments import read_day, read_moment
+from sentinel.cases.moving import CaseError
+from sentinel.cases.opening import opened_by_hand
+from sentinel.cases.options import CaseOptions
 from sentinel.cases.register import case_row
 from sentinel.cases.wording import next_action
 from sentinel.channels.base import ChannelOptions
-from sentinel.clock import Micros, from_datetime, rfc3339
+from sentinel.clock import Micros, rfc3339
 from sentinel.model import Case, Evidence, Verdict
 from sentinel.store.audit import AuditRow
 from sentinel.store.cases import FindingRow as StoredFinding
@@ -37,13 +39,25 @@ from sentinel.store.outbox import Delivery, Standing
 
 EVIDENCE_SHOWN = 100
 
-_MOMENTS = ("aware_at", "notified_at")
+_MOMENTS = {"aware_at": "--aware-at", "notified_at": "--at", "classified_at": "--at", "due_at": "--due"}
 
-_TAKES: Mapping[str, tuple[str, ...]] = {
+TAKES: Mapping[str, tuple[str, ...]] = {
     "confirm": ("aware_at",),
     "dismiss": ("code",),
-    "notify": ("notified_at", "delay_reason"),
+    "notify": ("notified_at", "delay_reason", "clock", "phase", "reference"),
     "acknowledge": ("owner",),
+    "own": ("owner",),
+    "describe": ("field", "text"),
+    "task": ("due_at",),
+    "done": ("number",),
+    "role": ("role", "lead"),
+    "assess": ("risk",),
+    "classify": ("regime", "classified_at"),
+    "waive": ("clock",),
+    "unwaive": ("clock",),
+    "extend": ("clock",),
+    "merge": ("into",),
+    "split": ("findings",),
 }
 """What each move takes besides who, why and when."""
 
@@ -54,7 +68,20 @@ _DID = {
     "close": "closed",
     "reopen": "open again",
     "acknowledge": "acknowledged",
+    "own": "in other hands",
     "note": "noted",
+    "describe": "described",
+    "task": "given a task",
+    "done": "rid of a task",
+    "role": "in another role",
+    "assess": "assessed",
+    "classify": "classified",
+    "waive": "without that duty",
+    "unwaive": "with that duty again",
+    "extend": "extended",
+    "merge": "merged",
+    "unmerge": "on its own again",
+    "split": "split",
 }
 
 
@@ -112,39 +139,70 @@ def _channel(name: str, kind: str, standing: Standing) -> ChannelRow:
     )
 
 
-def move(case: Case, arguments: Mapping[str, Any], who: str, now: Micros) -> Verdict:
-    """What the move that was asked for (acts.MoveArguments) changes. Raises CaseError where it is not possible or the
-    arguments are not of that shape.
+def open_case(arguments: Mapping[str, Any], who: str, now: Micros, options: CaseOptions) -> Verdict:
+    """The case that a person opens (acts.OpenArguments). Raises CaseError."""
+    given = _texts(arguments, ("kind", "reason", "received", "occurred_at", "reference", "level"))
+    values: dict[str, Any] = {key: given[key] for key in ("reference", "level") if key in given}
+    if "received" in given:
+        values["received_at"] = read_day("--received", given["received"], options.zone)
+    if "occurred_at" in given:
+        values["occurred_at"] = read_moment("--occurred-at", given["occurred_at"], options.zone)
+    return opened_by_hand(
+        kind=given.get("kind", ""), who=who, reason=given.get("reason", ""), now=now, options=options, **values
+    )
+
+
+def move(case: Case, arguments: Mapping[str, Any], who: str, now: Micros, zone: ZoneInfo | None = None) -> Verdict:
+    """What the move that was asked for (acts.MoveArguments) changes in one case. Raises CaseError where it is not
+    possible or the arguments are not of that shape.
     """
-    name = arguments.get("move")
-    if name not in MOVES:
+    name = str(arguments.get("move"))
+    if name not in moves.MOVES:
         raise CaseError("no such move", f"one of {', '.join(MOVES)}")
-    given = {key: arguments[key] for key in _TAKES.get(name, ()) if arguments.get(key) is not None}
-    reason = arguments.get("reason", "")
-    if not all(isinstance(value, str) for value in (reason, *given.values())):
-        raise CaseError("what a move is asked with is text")
-    values: dict[str, Any] = {key: moment(key, text) if key in _MOMENTS else text for key, text in given.items()}
+    given = _texts(arguments, ("reason", *TAKES.get(name, ())))
+    values: dict[str, Any] = {
+        key: read_moment(_MOMENTS[key], text, zone) if key in _MOMENTS else text for key, text in given.items()
+    }
     act: Callable[..., Verdict] = moves.MOVES[name]
-    return act(case, who=who, reason=reason, now=now, **values)
+    return act(case, who=who, now=now, **{"reason": "", **values})
+
+
+def split(store: Register, case: Case, arguments: Mapping[str, Any], who: str, now: Micros) -> tuple[Verdict, Verdict]:
+    """The findings that are named by a beginning of their ids become a case of their own. Raises CaseError."""
+    given = _texts(arguments, ("reason", "findings"))
+    wanted = given.get("findings", "").split()
+    parts = [_part(found) for found in store.findings(case.id)]
+    for name in wanted:
+        if sum(part.ids[0].startswith(name) for part in parts) != 1:
+            raise CaseError(f"case {case.id} has not one finding '{name[:40]}'", "sentinel case show names them")
+    chosen = [part for part in parts if any(part.ids[0].startswith(name) for name in wanted)]
+    rest = [part for part in parts if part not in chosen]
+    return joining.split(case, chosen, rest, who=who, reason=given.get("reason", ""), now=now)
+
+
+def _part(found: StoredFinding) -> joining.Part:
+    return joining.Part(
+        ids=(found.id,),
+        rules=(found.rule,),
+        systems=found.systems,
+        categories=found.categories,
+        level=found.level,
+        subjects=found.subjects,
+        first_seen=found.first_seen,
+        last_seen=found.last_seen,
+    )
+
+
+def _texts(arguments: Mapping[str, Any], names: Iterable[str]) -> dict[str, str]:
+    given = {key: arguments[key] for key in names if arguments.get(key) is not None}
+    if not all(isinstance(value, str) for value in given.values()):
+        raise CaseError("what a move is asked with is text")
+    return given
 
 
 def move_answer(case: Case, name: str, now: Micros, zone: ZoneInfo | None = None) -> MoveAnswer:
     """The case after the move, and one sentence."""
-    return MoveAnswer(case=_row(case, now, zone), did=f"case {case.id} is {_DID[name]}")
-
-
-def moment(name: str, text: str) -> Micros:
-    """The moment of RFC 3339 text. Raises CaseError without an offset: a guessed zone would move a deadline."""
-    option = "--" + name.replace("_", "-")
-    try:
-        parsed = datetime.fromisoformat(text)
-    except ValueError:
-        raise CaseError(f"{option} is not a moment", "write it as 2026-03-04T01:58:00+01:00") from None
-    if parsed.tzinfo is None:
-        raise CaseError(
-            f"{option} has no offset from UTC", f"write it as {parsed.isoformat()}+01:00, or with Z for UTC"
-        )
-    return from_datetime(parsed)
+    return MoveAnswer(case=_row(case, now, zone), did=f"case {case.id} is {_DID.get(name, 'open')}")
 
 
 def _row(case: Case, now: Micros, zone: ZoneInfo | None) -> CaseRow:

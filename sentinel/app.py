@@ -153,7 +153,7 @@ class Daemon:
         self.pipeline = Pipeline(
             engine=self.engine,
             blocks=reading.Reading(self.sources, self.config.sources, self.engine),
-            book=Book(self.store.cases()),
+            book=Book(self.store.cases(), self.config.cases),
             records=TimedRecords(self.store, self.metrics),
             names=self.vault,
             options=self.config.cases,

@@ -17,7 +17,7 @@ from zoneinfo import ZoneInfo
 from pydantic import BaseModel, create_model
 
 from sentinel import channels, consistency, files, identities, inventory, schema, surroundings
-from sentinel.cases.clocks import CaseOptions
+from sentinel.cases.options import CaseOptions
 from sentinel.channels.base import ChannelOptions
 from sentinel.detect import pipelines
 from sentinel.heartbeat import HeartbeatOptions

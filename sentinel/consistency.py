@@ -51,6 +51,7 @@ def _unknown_channels(
 ) -> Iterator[Problem]:
     named: list[tuple[Path, tuple[str, ...]]] = [((*place, "to"), route.to) for place, route in _routes(part.routes)]
     named += [(("channels", name, "fallback"), options.fallback) for name, options in channels.items()]
+    named += [(("cases", "escalation", number, "to"), rung.to) for number, rung in enumerate(part.cases.escalation)]
     for place, names in named:
         for number, name in enumerate(names):
             if name not in part.channels:
@@ -64,6 +65,7 @@ def _unused_channels(document: Document, part: ConfigPart, channels: Mapping[str
         return
     used = {name for _, route in _routes(part.routes) for name in route.to}
     used |= {name for options in channels.values() for name in options.fallback}
+    used |= {name for rung in part.cases.escalation for name in rung.to}
     for name in part.channels:
         if name not in used:
             span, hint = document.key_span(("channels", name)), "name it in a route, or remove it"

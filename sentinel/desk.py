@@ -8,11 +8,12 @@ from importlib.metadata import version
 from typing import TYPE_CHECKING
 
 from sentinel import answers
+from sentinel.cases import joining
 from sentinel.cases.drill import drill, is_drill
-from sentinel.cases.moves import CaseError
+from sentinel.cases.moving import CaseError
 from sentinel.clock import Micros, rfc3339
 from sentinel.control import Request
-from sentinel.model import AuditEntry
+from sentinel.model import AuditEntry, Case, Verdict
 from sentinel.problems import did_you_mean
 from sentinel.store import StoreError
 
@@ -54,6 +55,8 @@ class Desk:
                 daemon.pipeline.commit(now)
                 case = book.find(str(request.arguments.get("case")))
                 return answers.show_answer(daemon.store, case, now, zone)
+            case "case.open":
+                return self._open(request, now)
             case "case.move":
                 return self._move(request, now)
             case "channel.list":
@@ -70,15 +73,47 @@ class Desk:
                 return {"reloaded": is_good, "problems": [str(problem) for problem in problems]}
         raise CaseError(f"unknown act '{request.act}'")
 
+    def _open(self, request: Request, now: Micros) -> Mapping[str, object]:
+        options = self._daemon.config.cases
+        verdict = answers.open_case(request.arguments, request.who.name, now, options)
+        if self._daemon.pipeline.book.get(verdict.case.id) is not None:
+            raise CaseError(f"case {verdict.case.id} is open already")
+        self._daemon.pipeline.record(verdict, now)
+        return self._done(verdict, "open", now)
+
     def _move(self, request: Request, now: Micros) -> Mapping[str, object]:
-        pipeline = self._daemon.pipeline
-        case = pipeline.book.find(str(request.arguments.get("case")))
-        verdict = answers.move(case, request.arguments, request.who.name, now)
+        pipeline, arguments = self._daemon.pipeline, request.arguments
+        case, name = pipeline.book.find(str(arguments.get("case"))), str(arguments.get("move"))
+        if name in {"merge", "unmerge", "split"}:
+            both, moved = self._join(case, name, request, now)
+            pipeline.join(both, now, moved)
+            return self._done(both[0], name, now)
+        verdict = answers.move(case, arguments, request.who.name, now, self._daemon.config.cases.zone)
         pipeline.record(verdict, now)
-        pipeline.commit(now)
+        return self._done(verdict, name, now)
+
+    def _join(
+        self, case: Case, name: str, request: Request, now: Micros
+    ) -> tuple[tuple[Verdict, Verdict], tuple[str, ...]]:
+        """Two cases as they are after the move, and the findings that go from the first to the second."""
+        pipeline, who, reason = self._daemon.pipeline, request.who.name, str(request.arguments.get("reason") or "")
+        if name == "split":
+            pipeline.commit(now)
+            both = answers.split(self._daemon.store, case, request.arguments, who, now)
+            return both, tuple(both[1].audit[0].detail["findings"])
+        if name == "merge":
+            into = pipeline.book.find(str(request.arguments.get("into") or ""))
+            people = pipeline.people(into, other=case.id)
+            return joining.merge(case, into, who=who, reason=reason, now=now, subjects=people), ()
+        into = pipeline.book.find(case.merged_into or case.id)
+        people = pipeline.people(into, without=case.id)
+        return joining.unmerge(case, into, who=who, reason=reason, now=now, subjects=people), ()
+
+    def _done(self, verdict: Verdict, name: str, now: Micros) -> Mapping[str, object]:
+        """What was decided is committed and told."""
+        self._daemon.pipeline.commit(now)
         self._daemon.courier.wake()
-        zone = self._daemon.config.cases.zone
-        return answers.move_answer(verdict.case, str(request.arguments["move"]), now, zone)
+        return answers.move_answer(verdict.case, name, now, self._daemon.config.cases.zone)
 
     def _test(self, request: Request, now: Micros) -> Mapping[str, object]:
         daemon = self._daemon

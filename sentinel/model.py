@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from enum import IntEnum, StrEnum
-from typing import Any
+from typing import Any, Literal
 
 from sentinel.clock import Micros
 
@@ -193,23 +193,104 @@ class State(StrEnum):
     MERGED = "merged"
 
 
+CaseKind = Literal["breach", "sar", "complaint"]
+Role = Literal["controller", "processor", "joint"]
+Risk = Literal["unlikely", "likely", "high"]
+Unit = Literal["hours", "days", "working_days", "months"]
+Roll = Literal["none", "working_day", "noon"]
+Phase = Literal["initial", "supplement", "final", "withdrawal"]
+Anchor = Literal["detected", "aware", "classified", "received", "step"]
+When = Literal["always", "controller", "processor", "high_risk"]
+
+
+@dataclass(frozen=True, slots=True)
+class Counting:
+    """How a deadline follows from its start, as the case was opened with it: `amount` of a `unit`.
+
+    Hours are elapsed hours in UTC. Days, working days and months are days of the calendar in `zone` and end with the
+    last second of the last day; the day of the start is not counted unless `first_day` says so. An end that is no
+    working day of `calendar` (such as "DE-BE"; "" knows weekends alone) moves as `roll` says: to the end of the next
+    working day, or to its noon. `cap_hours` is the other limit of a step that has two: hours after awareness.
+    """
+
+    amount: int
+    unit: Unit = "hours"
+    roll: Roll = "none"
+    first_day: bool = False
+    cap_hours: int | None = None
+    zone: str = "UTC"
+    calendar: str = ""
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Clock:
-    """One step of one regime, counting down for one case.
+    """One step of one regime, counting down for one case, as that regime stood (`version`) when the case opened.
 
-    `starts_at` + `hours` elapsed hours in UTC = `deadline_at` (Art. 33(1) GDPR, read as elapsed time). It is
-    `provisional` until a person has said when the controller became aware. `met_at` is when the duty was done.
-    `reminded` are the milestones already owed, each once, ever.
+    `anchor` names the moment from which it counts, and `after` the step of the same regime that comes before it. The
+    deadline is `provisional` until that moment is known for good; a step that waits for an earlier one has the latest
+    deadline it can get. `is_legal` is False where the law names no number and the deadline is an inner target.
+    `met_at` is when the duty was done, `waived_at` when somebody decided that it is not owed here. `extension` is the
+    amount the period may still be extended to. `reminded` are the milestones already owed, each once, ever.
     """
 
     regime: str
     step: str
     starts_at: Micros
-    hours: int
+    counting: Counting
     deadline_at: Micros
     provisional: bool
+    version: int = 1
+    anchor: Anchor = "aware"
+    after: str = ""
+    when: When = "always"
+    recipient: str = ""
+    basis: str = ""
+    is_legal: bool = True
+    reads_1182: bool = True
+    extension: int | None = None
     met_at: Micros | None = None
+    waived_at: Micros | None = None
     reminded: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Notice:
+    """That somebody outside was told, in one phase (Art. 33(4) GDPR). `reference` is the recipient's own."""
+
+    regime: str
+    step: str
+    phase: Phase
+    at: Micros
+    recorded_at: Micros
+    reference: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Task:
+    """Something to be done in a case; its text is in the audit trail, for it may name somebody."""
+
+    number: int
+    due_at: Micros | None = None
+    done_at: Micros | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Absorbed:
+    """A case merged into another one, what it brought, and what the other one was before: enough to undo it."""
+
+    case_id: str
+    findings: int
+    rules: tuple[str, ...]
+    systems: tuple[str, ...]
+    categories: tuple[str, ...]
+    level: Level
+    level_before: Level
+    aware_before: Micros | None
+    aware_after: Micros | None
+    detected_before: Micros
+    occurred_before: tuple[Micros, Micros]
+    occurred_after: tuple[Micros, Micros]
+    clocks_before: tuple[Clock, ...]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -217,7 +298,10 @@ class Case:
     """A breach, or what may be one. Holds nothing personal: pseudonyms, counts, names of rules and systems.
 
     `told_subjects` is the number of people in the last message that was owed because the case opened, rose or grew.
-    `reopened` is how often a decision about the case was taken back.
+    `reopened` is how often a decision about the case was taken back. `dormant` are clocks of duties that do not
+    exist as the case stands (a high risk that nobody has decided, another role). `received_at` is when a request came
+    in, `classified` when a person decided, by regime, that the case is one its law means. `notices` are those sent out,
+    `absorbed` the cases merged into this one, `escalated` the keys of what was owed because nobody reacted.
     """
 
     id: str
@@ -246,6 +330,18 @@ class Case:
     revision: int = 0
     told_subjects: int = 0
     reopened: int = 0
+    kind: CaseKind = "breach"
+    received_at: Micros | None = None
+    role: Role = "controller"
+    risk: Risk | None = None
+    classified: tuple[tuple[str, Micros], ...] = ()
+    dormant: tuple[Clock, ...] = ()
+    dismissal: str | None = None
+    notices: tuple[Notice, ...] = ()
+    tasks: tuple[Task, ...] = ()
+    escalated: tuple[str, ...] = ()
+    absorbed: tuple[Absorbed, ...] = ()
+    split_from: str | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -253,7 +349,8 @@ class Notification:
     """What a case owes its people. `id` is stable: the same in every retry, in replay of a crash, for every channel.
 
     `key` names the occasion within the case (`opened`, `24h-left`, `confirmed`): one is owed once, ever. `case` is the
-    case as it was then. `lines` is the wording, without log text and without names of people in it.
+    case as it was then. `lines` is the wording, without log text and without names of people in it. `to` are the
+    channels that are to carry it; where none is named the routes decide.
     """
 
     id: str
@@ -263,6 +360,7 @@ class Notification:
     headline: str
     lines: tuple[str, ...] = ()
     next_action: str = ""
+    to: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -14,8 +14,8 @@ from typing import Protocol
 
 from sentinel.cases import identity
 from sentinel.cases.book import Book
-from sentinel.cases.clocks import CaseOptions
 from sentinel.cases.judging import concerns_a_case, digest, judge
+from sentinel.cases.options import CaseOptions
 from sentinel.cases.reminders import remind
 from sentinel.cases.wording import notice, redirected
 from sentinel.channels.base import Channel
@@ -236,7 +236,7 @@ class Pipeline:
             if finding.id not in self._cases_of:
                 self._cases_of[finding.id] = self._records.case_of_finding(finding.id)
             case_id = self._cases_of[finding.id]
-            return self.book.get(case_id) if case_id is not None else None
+            return self.book.current(case_id) if case_id is not None else None
         return self.book.open_for(self._names.hash64(identity.key_text(identity.key_of(finding))))
 
     def _count_subjects(self, finding: Finding, known: Case | None) -> int | None:
@@ -247,12 +247,35 @@ class Pipeline:
         return len(self._subjects_of(known.id).union(finding.subject_hashes))
 
     def _subjects_of(self, case_id: str) -> set[int]:
+        """The people of the case, with those of the cases merged into it."""
+        case = self.book.get(case_id)
+        absorbed = () if case is None else case.absorbed
+        return self._own_subjects(case_id).union(*(self._subjects_of(each.case_id) for each in absorbed))
+
+    def _own_subjects(self, case_id: str) -> set[int]:
         if case_id not in self._subjects:
             self._subjects[case_id] = self._records.subjects(case_id)
         return self._subjects[case_id]
 
+    def people(self, case: Case, *, other: str = "", without: str = "") -> int | None:
+        """How many people are named in the case with another one, or without one merged into it; None where none is."""
+        named = set(self._own_subjects(case.id))
+        for each in (*(each.case_id for each in case.absorbed), *([other] if other else [])):
+            if each != without:
+                named |= self._subjects_of(each)
+        return len(named) or None
+
+    def join(self, verdicts: Iterable[Verdict], now: Micros, moved: Iterable[str] = ()) -> None:
+        """Record a decision about two cases: merged, taken apart again, or split, with the findings that move."""
+        both = list(verdicts)
+        for verdict in both:
+            self.record(verdict, now)
+        for finding_id in moved:
+            self._batch.move_finding(finding_id, both[-1].case.id)
+            self._cases_of[finding_id] = both[-1].case.id
+
     def _remember_subjects(self, finding: Finding, case: Case, known: Case | None) -> None:
-        had = self._subjects.setdefault(case.id, set()) if known is None else self._subjects_of(case.id)
+        had = self._subjects.setdefault(case.id, set()) if known is None else self._own_subjects(case.id)
         new = set(finding.subject_hashes) - had
         if new:
             had |= new
@@ -279,7 +302,7 @@ class Pipeline:
         if self.holds_reminders:
             return
         for case in self.book.due(now):
-            verdict = remind(case, now)
+            verdict = remind(case, now, self.options)
             if verdict is not None:
                 self.record(verdict, now)
 
@@ -299,7 +322,7 @@ class Pipeline:
         self._batch.verdict(verdict)
         self._is_urgent = self._is_urgent or bool(verdict.owed)
         for notification in verdict.owed:
-            self._owe(notification, self.route(notification))
+            self._owe(notification, notification.to or self.route(notification))
 
     def redirect(self, case_id: str, key: str, channel: str, reason: str, fallback: Iterable[str], now: Micros) -> None:
         """What a channel will not take is owed to its fallback channels, saying so."""

@@ -16,7 +16,8 @@ from pydantic import BaseModel, ConfigDict, Field
 
 from sentinel import files, formats, inventory, rulebook, schema
 from sentinel.cases.book import Book
-from sentinel.cases.clocks import CaseOptions, earliest
+from sentinel.cases.clocks import earliest
+from sentinel.cases.options import CaseOptions
 from sentinel.channels.base import Attempt, Outcome, Sent
 from sentinel.clock import Micros, from_datetime, rfc3339
 from sentinel.detect.engine import Engine

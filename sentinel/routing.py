@@ -18,7 +18,7 @@ from sentinel.zones import ZoneName
 
 Kind = Literal[
     "opened", "escalated", "grew", "reminder", "overdue", "confirmed", "aware", "notified", "dismissed", "closed",
-    "reopened", "digest",
+    "reopened", "digest", "unacknowledged", "undecided", "task",
 ]  # fmt: skip
 """What a message is about."""
 
@@ -139,7 +139,7 @@ def listed(words: Word | tuple[Word, ...] | None) -> tuple[Word, ...]:
 def kind_of(key: str) -> str:
     """What a message of this key is about: `reminder` for `24h-left`, `escalated` for `escalated-high`."""
     occasion = key.rpartition("/")[2]
-    return "reminder" if occasion.endswith("h-left") else occasion.partition("-")[0]
+    return "reminder" if occasion.endswith("-left") else occasion.partition("-")[0]
 
 
 def destinations(notification: Notification, routes: Sequence[Route], channels: Iterable[str]) -> tuple[str, ...]:

@@ -10,7 +10,7 @@ from zoneinfo import ZoneInfo
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field, StringConstraints
 
 from sentinel import zones
-from sentinel.cases.clocks import CaseOptions
+from sentinel.cases.options import CaseOptions
 from sentinel.clock import DAY
 from sentinel.detect.pipelines import Pipeline
 from sentinel.durations import Duration

@@ -10,10 +10,11 @@ import heapq
 from collections.abc import Iterable, Iterator
 
 from sentinel.cases.clocks import RUNNING_STATES, remaining
-from sentinel.cases.moves import CaseError
+from sentinel.cases.moving import CaseError
+from sentinel.cases.options import USUAL, CaseOptions
 from sentinel.cases.reminders import due_at
 from sentinel.clock import Micros
-from sentinel.model import Case, Verdict
+from sentinel.model import Case, State, Verdict
 
 _MISHEARD = str.maketrans("OIL", "011")
 """Letters that Crockford's base 32 does not have, as people write them."""
@@ -22,7 +23,8 @@ _MISHEARD = str.maketrans("OIL", "011")
 class Book:
     """Every case, with an index by key for those undecided and by the next reminder for those that have one."""
 
-    def __init__(self, cases: Iterable[Case] = ()) -> None:
+    def __init__(self, cases: Iterable[Case] = (), options: CaseOptions = USUAL) -> None:
+        self._options = options
         self._cases: dict[str, Case] = {}
         self._by_key: dict[int, list[str]] = {}
         self._due: dict[str, Micros] = {}
@@ -56,9 +58,20 @@ class Book:
         return found[0]
 
     def open_for(self, key_hash: int) -> Case | None:
-        """The undecided case that a finding with this key joins: the newest, should there be several."""
-        known = [self._cases[name] for name in self._by_key.get(key_hash, ())]
-        return max(known, key=lambda case: (case.detected_at, case.id), default=None)
+        """The undecided case that a finding with this key joins: the newest, should there be several.
+
+        What would join a merged case joins the one that it was merged into.
+        """
+        known = [self.current(name) for name in self._by_key.get(key_hash, ())]
+        joined = [case for case in known if case is not None and case.state in RUNNING_STATES]
+        return max(joined, key=lambda case: (case.detected_at, case.id), default=None)
+
+    def current(self, case_id: str) -> Case | None:
+        """The case of that id, or the one in which it goes on since it was merged."""
+        case = self._cases.get(case_id)
+        while case is not None and case.merged_into is not None:
+            case = self._cases.get(case.merged_into)
+        return case
 
     def due(self, now: Micros) -> list[Case]:
         """The cases that owe a reminder at `now`; costs nothing while none does."""
@@ -82,11 +95,11 @@ class Book:
         if old is not None and case.id in self._by_key.get(old.key_hash, ()):
             self._by_key[old.key_hash].remove(case.id)
         self._cases[case.id] = case
-        if case.state in RUNNING_STATES:
+        if case.state in RUNNING_STATES or case.state is State.MERGED:
             self._by_key.setdefault(case.key_hash, []).append(case.id)
         if not self._by_key.get(case.key_hash, True):
             del self._by_key[case.key_hash]
-        moment = due_at(case)
+        moment = due_at(case, self._options)
         if moment is None:
             self._due.pop(case.id, None)
         elif self._due.get(case.id) != moment:

@@ -29,6 +29,21 @@ def case_id(finding: Finding) -> str:
     return "C-" + _letters(occasion, 8)
 
 
+def hand_id(kind: str, who: str, now: int, reference: str) -> str:
+    """The id of a case that a person opens: "C-" and 40 bits of the SHA-256 of the act."""
+    return "C-" + _letters(f"{kind}\0{who}\0{now}\0{reference}", 8)
+
+
+def split_id(case: str, findings: tuple[str, ...]) -> str:
+    """The id of the case that takes these findings out of another one."""
+    return "C-" + _letters("\0".join((case, "split", *sorted(findings))), 8)
+
+
+def own_hash(case: str) -> int:
+    """A key hash that no finding has: that of a case which nothing joins by itself."""
+    return int.from_bytes(sha256(case.encode()).digest()[:8], "big", signed=True)
+
+
 def notification_id(case: str, key: str) -> str:
     """The id of what the case owes on that occasion, the same on every channel: "msg_" and 130 bits of SHA-256."""
     return "msg_" + _letters(f"{case}\0{key}", 26)

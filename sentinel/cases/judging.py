@@ -12,8 +12,9 @@ from __future__ import annotations
 from collections.abc import Iterable
 from dataclasses import replace
 
-from sentinel.cases.clocks import CaseOptions, opening_clocks
+from sentinel.cases.clocks import all_clocks, settled
 from sentinel.cases.identity import Key, case_id
+from sentinel.cases.options import CaseOptions
 from sentinel.cases.wording import notice
 from sentinel.clock import Micros
 from sentinel.model import AuditEntry, Case, Finding, Mode, State, Verdict
@@ -58,25 +59,28 @@ def digest(case: Case, now: Micros) -> Verdict | None:
 def _opened(
     finding: Finding, now: Micros, options: CaseOptions, key_hash: int, key_tags: Key, subjects: int | None
 ) -> Verdict:
-    case = Case(
-        id=case_id(finding),
-        title=_title(finding),
-        state=State.OPEN,
-        level=finding.level,
-        key=key_tags,
-        key_hash=key_hash,
-        rules=(finding.rule,),
-        systems=_united((), finding.systems),
-        categories=_united((), finding.categories),
-        findings=1,
-        subjects=subjects,
-        occurred_from=finding.first_seen,
-        occurred_to=finding.last_seen,
-        detected_at=now,
-        historical=finding.historical,
-        clocks=opening_clocks(options, now),
-        told_subjects=subjects or 0,
-        revision=1,
+    case = settled(
+        Case(
+            id=case_id(finding),
+            title=_title(finding),
+            state=State.OPEN,
+            level=finding.level,
+            key=key_tags,
+            key_hash=key_hash,
+            rules=(finding.rule,),
+            systems=_united((), finding.systems),
+            categories=_united((), finding.categories),
+            findings=1,
+            subjects=subjects,
+            occurred_from=finding.first_seen,
+            occurred_to=finding.last_seen,
+            detected_at=now,
+            historical=finding.historical,
+            clocks=all_clocks(options, now),
+            role=options.role,
+            told_subjects=subjects or 0,
+            revision=1,
+        )
     )
     owed = () if case.historical else (notice(case, "opened", now),)
     audit = AuditEntry(

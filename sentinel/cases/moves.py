@@ -1,33 +1,30 @@
-"""What a person may do with a case: one table of states, one function a move.
+"""What a person may do with a case: one function a move, and the table of them all.
 
-Rules of this file:
-1. Every move asks who and why, and leaves an audit entry. The reason stays there; it is in no message.
-2. A move that is not possible raises `CaseError`, which says what is; the case given is never changed.
-3. A start of the clock that a person has set (or that `awareness: detection` set) moves earlier, never later: a later
-   one needs a second person, and that is not built yet.
+Rule of this file: a start of the clock that a person has set (or that `awareness: detection` set) moves earlier, never
+later: a later one needs a second person, and that is not built.
 """
 
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, replace
-from typing import Any
+from dataclasses import replace
 
-from sentinel.cases.clocks import counting_from, deadline
-from sentinel.cases.reminders import MILESTONES, PROVISIONAL
-from sentinel.cases.wording import notice
+from sentinel.cases import duties
+from sentinel.cases.moving import (
+    NEXT,
+    Act,
+    CaseError,
+    allowed,
+    asked,
+    clock_named,
+    impossible,
+    moved,
+    nth,
+    recounted,
+    undecided,
+)
 from sentinel.clock import Micros, rfc3339
-from sentinel.model import AuditEntry, Case, Clock, State, Verdict
-
-NEXT: Mapping[State, frozenset[State]] = {
-    State.OPEN: frozenset({State.CONFIRMED, State.NOTIFIED, State.DISMISSED}),
-    State.CONFIRMED: frozenset({State.NOTIFIED, State.DISMISSED, State.CLOSED}),
-    State.NOTIFIED: frozenset({State.CLOSED}),
-    State.CLOSED: frozenset({State.CONFIRMED, State.NOTIFIED}),
-    State.DISMISSED: frozenset({State.OPEN, State.CONFIRMED}),
-    State.MERGED: frozenset(),
-}
-"""Which state may follow which. Closed and dismissed are left by `reopen` alone, to the state before."""
+from sentinel.model import Case, Clock, Notice, Phase, State, Verdict
 
 DISMISSALS = (
     "legitimate",
@@ -36,26 +33,16 @@ DISMISSALS = (
     "duplicate",
     "no-personal-data",
     "insufficient-evidence",
+    "withdrawn",
+    "unfounded",
 )
-"""Why a case can be no breach, for the statistics of a rule; the reason in words is asked all the same."""
+"""Why a case can be no breach (or a request not be answered), for statistics; the reason in words is asked all the
+same."""
 
-_POSSIBLE = {
-    State.OPEN: "confirm, notify or dismiss",
-    State.CONFIRMED: "notify, dismiss, close, or confirm with an earlier --aware-at",
-    State.NOTIFIED: "close, or confirm with an earlier --aware-at",
-    State.CLOSED: "reopen",
-    State.DISMISSED: "reopen",
-    State.MERGED: "nothing: it goes on in the case it was merged into",
-}
+PHASES: tuple[Phase, ...] = ("initial", "supplement", "final", "withdrawal")
 
-
-class CaseError(Exception):
-    """A move is not possible; the message says why, `hint` what is possible instead."""
-
-    def __init__(self, message: str, hint: str = "") -> None:
-        self.message = message
-        self.hint = hint
-        super().__init__(f"{message}\n    hint: {hint}" if hint else message)
+MAIN_STEPS = frozenset({"authority", "controller", "answer", "outcome"})
+"""Steps after which a case is `notified`: whoever had to be told has been."""
 
 
 def confirm(case: Case, *, who: str, reason: str, now: Micros, aware_at: Micros | None = None) -> Verdict:
@@ -64,71 +51,99 @@ def confirm(case: Case, *, who: str, reason: str, now: Micros, aware_at: Micros 
     Awareness is a "reasonable degree of certainty" (EDPB Guidelines 9/2022); it may be set before the detection. A
     case confirmed already keeps its state and takes an earlier `aware_at`. Raises CaseError.
     """
-    _asked(who, reason)
+    asked(who, reason)
+    if case.kind != "breach":
+        raise CaseError(f"case {case.id} is a request: its clock runs from receipt, there is nothing to confirm")
     correction = case.state in {State.CONFIRMED, State.NOTIFIED}
     if not correction:
-        _allowed(case, State.CONFIRMED, "confirm")
+        allowed(case, State.CONFIRMED, "confirm")
     aware = _awareness(case, now, aware_at, correction=correction)
-    moved = replace(
+    after = replace(
         case,
         state=case.state if correction else State.CONFIRMED,
         aware_at=aware,
         acknowledged_at=case.acknowledged_at or now,
         owner=case.owner or who,
-        clocks=tuple(_restarted(clock, aware, now) for clock in case.clocks),
     )
-    key = f"aware-{rfc3339(aware, 6)}" if correction else _nth(case, "confirmed")
+    key = f"aware-{rfc3339(aware, 6)}" if correction else nth(case, "confirmed")
     detail = {"aware_at": aware, "aware_before": case.aware_at}
-    return _moved(case, moved, _Act("confirm", who, reason, now, key), detail)
+    return moved(case, recounted(case, after, now), Act("confirm", who, reason, now, key), detail)
 
 
 def dismiss(case: Case, *, who: str, reason: str, now: Micros, code: str | None = None) -> Verdict:
     """It is no breach; the case stays in the register with the reason (Art. 33(5) GDPR). Raises CaseError."""
-    _asked(who, reason)
-    _allowed(case, State.DISMISSED, "dismiss")
+    asked(who, reason)
+    allowed(case, State.DISMISSED, "dismiss")
     if code is not None and code not in DISMISSALS:
         raise CaseError(f"'{code}' is no reason code", f"one of {', '.join(DISMISSALS)}")
-    moved = replace(
+    after = replace(
         case,
         state=State.DISMISSED,
         state_before=case.state,
+        dismissal=code,
         closed_at=now,
         acknowledged_at=case.acknowledged_at or now,
         owner=case.owner or who,
     )
-    return _moved(case, moved, _Act("dismiss", who, reason, now, _nth(case, "dismissed")), {"code": code})
+    return moved(case, after, Act("dismiss", who, reason, now, nth(case, "dismissed")), {"code": code})
 
 
-def notify(
-    case: Case, *, who: str, reason: str, now: Micros, notified_at: Micros | None = None, delay_reason: str = ""
+def notify(  # noqa: PLR0913  (what a notice is, each by its name)
+    case: Case,
+    *,
+    who: str,
+    reason: str,
+    now: Micros,
+    notified_at: Micros | None = None,
+    delay_reason: str = "",
+    clock: str | None = None,
+    phase: str | None = None,
+    reference: str | None = None,
 ) -> Verdict:
-    """The supervisory authority was told at `notified_at` (default: now): its clock is met.
+    """Whoever the clock is about was told at `notified_at` (default: now): the clock is met.
 
-    After the deadline, `delay_reason` says why it was not told earlier (Art. 33(1) GDPR). A case that nobody had
-    confirmed is confirmed by it: who tells the authority is aware. Raises CaseError.
+    Without `clock` it is the one authority that is still to be told (for a processor: the controller, for a request:
+    the person who asked). Phases after the first (Art. 33(4) GDPR) are notices of their own. After the deadline,
+    `delay_reason` says why it was not told earlier (Art. 33(1) GDPR). A case of breach that nobody had confirmed is
+    confirmed by it: who tells the authority is aware. Raises CaseError.
     """
-    _asked(who, reason)
-    _allowed(case, State.NOTIFIED, "notify")
+    asked(who, reason)
+    undecided(case, "notify")
     told = now if notified_at is None else notified_at
-    if case.state is State.OPEN and case.detected_at <= told <= now:
+    if case.kind == "breach" and case.state is State.OPEN and case.detected_at <= told <= now:
         aware = confirm(case, who=who, reason=reason, now=now, aware_at=_earliest_start(case, told))
         before = replace(aware.case, revision=case.revision)
-        done = notify(before, who=who, reason=reason, now=now, notified_at=told, delay_reason=delay_reason)
+        done = notify(
+            before,
+            who=who,
+            reason=reason,
+            now=now,
+            notified_at=told,
+            delay_reason=delay_reason,
+            clock=clock,
+            phase=phase,
+            reference=reference,
+        )
         return replace(done, audit=(*aware.audit, *done.audit))
-    if told > now:
-        raise CaseError(f"the authority cannot have been told at {rfc3339(told)}: that is still to come")
-    if told < min(case.occurred_from, case.detected_at):
-        raise CaseError(f"the authority cannot have been told at {rfc3339(told)}: nothing had happened yet")
-    late = [clock for clock in case.clocks if _is_authority(clock) and told > clock.deadline_at]
-    if late and not delay_reason.strip():
+    _told_in_time(case, told, now)
+    addressed = _addressed(case, clock)
+    given = _phase(case, addressed, phase)
+    late = addressed is not None and addressed.is_legal and addressed.met_at is None and told > addressed.deadline_at
+    if addressed is not None and late and not delay_reason.strip():
         raise CaseError(
-            f"the deadline of case {case.id} was {rfc3339(late[0].deadline_at)}: a reason for the delay is needed",
+            f"the deadline of case {case.id} was {rfc3339(addressed.deadline_at)}: a reason for the delay is needed",
             "say it with --delay-reason; the authority is owed it too (Art. 33(1) GDPR)",
         )
-    clocks = tuple(replace(clock, met_at=told) if _is_authority(clock) else clock for clock in case.clocks)
-    moved = replace(case, state=State.NOTIFIED, notified_at=told, clocks=clocks)
-    detail = {"notified_at": told, "delay_reason": delay_reason.strip() or None}
-    return _moved(case, moved, _Act("notify", who, reason, now, _nth(case, "notified")), detail)
+    after = _noticed(case, addressed, Notice("", "", given, told, now, reference))
+    detail = {
+        "notified_at": told,
+        "delay_reason": delay_reason.strip() or None,
+        "clock": None if addressed is None else f"{addressed.regime}/{addressed.step}",
+        "phase": given,
+        "reference": reference,
+    }
+    key = f"notified-n{len(after.notices)}" if case.notices else nth(case, "notified")
+    return moved(case, recounted(case, after, now), Act("notify", who, reason, now, key), detail)
 
 
 def close(case: Case, *, who: str, reason: str, now: Micros) -> Verdict:
@@ -136,40 +151,21 @@ def close(case: Case, *, who: str, reason: str, now: Micros) -> Verdict:
 
     Raises CaseError.
     """
-    _asked(who, reason)
-    _allowed(case, State.CLOSED, "close")
-    moved = replace(case, state=State.CLOSED, state_before=case.state, closed_at=now)
-    return _moved(case, moved, _Act("close", who, reason, now, _nth(case, "closed")), {})
+    asked(who, reason)
+    allowed(case, State.CLOSED, "close")
+    after = replace(case, state=State.CLOSED, state_before=case.state, closed_at=now)
+    return moved(case, after, Act("close", who, reason, now, nth(case, "closed")), {})
 
 
 def reopen(case: Case, *, who: str, reason: str, now: Micros) -> Verdict:
     """The decision is taken back: the state before it holds again. No clock is reset. Raises CaseError."""
-    _asked(who, reason)
+    asked(who, reason)
     if case.state not in {State.CLOSED, State.DISMISSED} or case.state_before not in NEXT[case.state]:
-        raise _impossible(case, "reopen")
-    moved = replace(case, state=case.state_before, state_before=None, closed_at=None, reopened=case.reopened + 1)
-    return _moved(case, moved, _Act("reopen", who, reason, now, _nth(moved, "reopened")), {})
-
-
-def acknowledge(case: Case, *, who: str, reason: str, now: Micros, owner: str | None = None) -> Verdict:
-    """Somebody has seen the case and `owner` (default: who says so) looks after it; no clock stops.
-
-    Raises CaseError.
-    """
-    _asked(who, reason)
-    if case.state is State.MERGED:
-        raise _impossible(case, "acknowledge")
-    chosen = (owner or who).strip()
-    if not chosen:
-        raise CaseError("an owner has a name")
-    moved = replace(case, acknowledged_at=case.acknowledged_at or now, owner=chosen)
-    return _moved(case, moved, _Act("acknowledge", who, reason, now, None), {"owner": chosen})
-
-
-def note(case: Case, *, who: str, reason: str, now: Micros) -> Verdict:
-    """The reason is written to the audit trail; the case stays as it is. Raises CaseError for an empty one."""
-    _asked(who, reason)
-    return _moved(case, case, _Act("note", who, reason, now, None), {})
+        raise impossible(case, "reopen")
+    after = replace(
+        case, state=case.state_before, state_before=None, dismissal=None, closed_at=None, reopened=case.reopened + 1
+    )
+    return moved(case, after, Act("reopen", who, reason, now, nth(after, "reopened")), {})
 
 
 MOVES: Mapping[str, Callable[..., Verdict]] = {
@@ -178,57 +174,72 @@ MOVES: Mapping[str, Callable[..., Verdict]] = {
     "notify": notify,
     "close": close,
     "reopen": reopen,
-    "acknowledge": acknowledge,
-    "note": note,
+    **duties.MOVES,
 }
-"""Each move by its name on the command line."""
+"""Each move by its name on the command line. Merging and splitting, which change two cases, are in `joining`."""
 
 
-@dataclass(frozen=True, slots=True)
-class _Act:
-    """The who, why and when of a move, and the key of the message it owes."""
-
-    name: str
-    who: str
-    reason: str
-    now: Micros
-    key: str | None
+# --- who was told --------------------------------------------------------------------------------------------
 
 
-def _moved(before: Case, after: Case, act: _Act, detail: Mapping[str, Any]) -> Verdict:
-    case = replace(after, revision=before.revision + 1)
-    entry = AuditEntry(
-        at=act.now,
-        who=act.who,
-        act=f"case.{act.name}",
-        case_id=case.id,
-        detail={"reason": act.reason.strip(), "from": before.state.value, "to": case.state.value, **detail},
+def _told_in_time(case: Case, told: Micros, now: Micros) -> None:
+    if told > now:
+        raise CaseError(f"the authority cannot have been told at {rfc3339(told)}: that is still to come")
+    if told < min(case.occurred_from, case.detected_at):
+        raise CaseError(f"the authority cannot have been told at {rfc3339(told)}: nothing had happened yet")
+
+
+def _addressed(case: Case, name: str | None) -> Clock | None:
+    """The clock that a notice is about; None for a case that has none of the kind."""
+    if name is not None:
+        chosen = clock_named(case, name)
+        if chosen.anchor == "step" and chosen.provisional and chosen.met_at is None:
+            raise CaseError(f"'{name}' comes after '{chosen.after}', which is not done yet")
+        return chosen
+    main = [clock for clock in case.clocks if clock.step in MAIN_STEPS]
+    due = [clock for clock in main if clock.met_at is None and clock.waived_at is None] or main
+    if len(due) > 1:
+        names = ", ".join(f"--clock {clock.regime}/{clock.step}" for clock in due)
+        raise CaseError(f"case {case.id} has {len(due)} authorities to tell: say which one", f"one of {names}")
+    return due[0] if due else None
+
+
+def _phase(case: Case, addressed: Clock | None, given: str | None) -> Phase:
+    is_first = addressed.met_at is None if addressed is not None else not case.notices
+    if given is None and is_first:
+        return "initial"
+    known = next((phase for phase in PHASES if phase == given), None)
+    if known is None:
+        said = f"'{given}' is no phase" if given is not None else f"case {case.id} is notified already"
+        raise CaseError(said, f"say --phase {', '.join(PHASES[1:])}")
+    if (known == "initial") is not is_first:
+        raise CaseError("the first notice is the initial one" if is_first else "the initial notice was sent already")
+    return known
+
+
+def _noticed(case: Case, addressed: Clock | None, sent: Notice) -> Case:
+    """The case with the notice in it and the clock met; a further phase meets nothing again."""
+    if addressed is not None:
+        sent = replace(sent, regime=addressed.regime, step=addressed.step)
+    clocks = tuple(
+        replace(clock, met_at=sent.at) if clock is addressed and clock.met_at is None else clock
+        for clock in case.clocks
     )
-    owed = () if act.key is None else (notice(case, act.key, act.now),)
-    return Verdict(case=case, owed=owed, audit=(entry,))
-
-
-def _asked(who: str, reason: str) -> None:
-    if not who.strip():
-        raise CaseError("nobody is named who does this")
-    if not reason.strip():
-        raise CaseError("a reason is needed", "say why with --reason; it goes to the audit trail, not to chat")
-
-
-def _allowed(case: Case, to: State, move: str) -> None:
-    if to not in NEXT[case.state] or case.state in {State.CLOSED, State.DISMISSED}:
-        raise _impossible(case, move)
-
-
-def _impossible(case: Case, move: str) -> CaseError:
-    return CaseError(
-        f"cannot {move} case {case.id}: it is {case.state.value}", f"possible now: {_POSSIBLE[case.state]}"
+    is_main = addressed is None or addressed.step in MAIN_STEPS
+    after = replace(case, clocks=clocks, notices=(*case.notices, sent))
+    if not is_main:
+        return after
+    return replace(
+        after, state=State.NOTIFIED, notified_at=case.notified_at if case.notified_at is not None else sent.at
     )
+
+
+# --- since when we were aware --------------------------------------------------------------------------------
 
 
 def _awareness(case: Case, now: Micros, given: Micros | None, *, correction: bool) -> Micros:
     """When the controller was aware, or a CaseError that says why it cannot have been then."""
-    fixed = min((clock.starts_at for clock in case.clocks if not clock.provisional), default=case.aware_at)
+    fixed = min(_final_starts(case), default=case.aware_at)
     if given is None:
         if correction:
             raise CaseError(
@@ -254,24 +265,9 @@ def _awareness(case: Case, now: Micros, given: Micros | None, *, correction: boo
 
 def _earliest_start(case: Case, told: Micros) -> Micros:
     """When the controller was aware at the latest, if it told the authority then."""
-    return min([told, *(clock.starts_at for clock in case.clocks if not clock.provisional)])
+    return min([told, *_final_starts(case)])
 
 
-def _restarted(clock: Clock, aware: Micros, now: Micros) -> Clock:
-    """The clock from awareness. Milestones owed stay owed once, except those that the move puts ahead again.
-
-    A provisional countdown that ran down before anybody confirmed must not leave the final deadline without reminders.
-    """
-    ends_at = deadline(aware, clock.hours)
-    ahead = {name for name, before in MILESTONES if ends_at - before > now} if ends_at > clock.deadline_at else set()
-    reminded = tuple(PROVISIONAL + name if name in ahead else name for name in clock.reminded)
-    return replace(counting_from(clock, aware), reminded=reminded)
-
-
-def _is_authority(clock: Clock) -> bool:
-    return clock.step == "authority"
-
-
-def _nth(case: Case, key: str) -> str:
-    """The key of a decision: an occasion of its own each time the case was reopened in between."""
-    return f"{key}-{case.reopened + 1}" if case.reopened else key
+def _final_starts(case: Case) -> list[Micros]:
+    """The starts that awareness has set for good."""
+    return [clock.starts_at for clock in case.clocks if clock.anchor == "aware" and not clock.provisional]

@@ -10,10 +10,10 @@ from zoneinfo import ZoneInfo
 
 from sentinel.cases.clocks import clock_rows
 from sentinel.clock import Micros, rfc3339
-from sentinel.model import Case
+from sentinel.model import Case, Notice, Task
 
 
-def case_row(case: Case, now: Micros, zone: ZoneInfo | None = None) -> dict[str, Any]:
+def case_row(case: Case, now: Micros, zone: ZoneInfo | None = None, *, contested: bool = False) -> dict[str, Any]:
     """The case as `case list --output json` shows it. Times are RFC 3339 UTC; `key` holds pseudonyms."""
     return {
         "id": case.id,
@@ -34,11 +34,29 @@ def case_row(case: Case, now: Micros, zone: ZoneInfo | None = None) -> dict[str,
         "notified_at": _moment(case.notified_at),
         "closed_at": _moment(case.closed_at),
         "historical": case.historical,
-        "clocks": clock_rows(case, now, zone),
+        "clocks": clock_rows(case, now, zone, contested=contested),
         "owner": case.owner,
         "merged_into": case.merged_into,
         "revision": case.revision,
+        "kind": case.kind,
+        "received_at": _moment(case.received_at),
+        "role": case.role,
+        "risk": case.risk,
+        "dismissal": case.dismissal,
+        "split_from": case.split_from,
+        "absorbed": [each.case_id for each in case.absorbed],
+        "notices": [_notice(each) for each in case.notices],
+        "tasks": [_task(each) for each in case.tasks],
     }
+
+
+def _notice(sent: Notice) -> dict[str, Any]:
+    clock = f"{sent.regime}/{sent.step}" if sent.regime else ""
+    return {"clock": clock, "phase": sent.phase, "at": rfc3339(sent.at), "reference": sent.reference}
+
+
+def _task(task: Task) -> dict[str, Any]:
+    return {"number": task.number, "due_at": _moment(task.due_at), "done_at": _moment(task.done_at)}
 
 
 def _moment(moment: Micros | None) -> str | None:

@@ -8,14 +8,16 @@ Rules of this file:
 
 from __future__ import annotations
 
+import re
 from collections.abc import Sequence
 from dataclasses import replace
 
 from sentinel.cases.clocks import earliest
+from sentinel.cases.counting import limit_text
 from sentinel.cases.identity import notification_id
 from sentinel.clock import DAY, HOUR, MINUTE, SECOND, Micros, rfc3339
 from sentinel.inventory import is_special
-from sentinel.model import Case, Notification, State
+from sentinel.model import Case, Clock, Notification, State
 
 _SHOWN = 5
 """Names listed in a message before "and n more"."""
@@ -30,6 +32,18 @@ _OCCASIONS = {
     "reopened": "the case is open again",
     "overdue": "THE DEADLINE HAS PASSED",
 }
+
+_OF_REQUESTS = {
+    ("sar", "opened"): "a person asks for their data",
+    ("complaint", "opened"): "a complaint about data protection came in",
+    ("sar", "notified"): "the person was answered",
+    ("complaint", "notified"): "the outcome was told",
+}
+
+_REACTED = {"unacknowledged": "acknowledged", "undecided": "decided"}
+_WORDS = {"d": "day", "h": "hour", "m": "minute"}
+_LEFT = re.compile(r"(\d+)([dhm])-left")
+_LATE = re.compile(r"(unacknowledged|undecided)-(\d+)([dhm])")
 
 _TYPES = {
     "escalated": "case.escalated",
@@ -61,28 +75,44 @@ def redirected(notification: Notification, channel: str, reason: str) -> Notific
 def occasion(case: Case, key: str) -> str:
     """Why this message is sent, in a few words."""
     base = key.rsplit("/", 1)[-1]
-    if "h-left" in base:
-        hours = base.split("h-left", maxsplit=1)[0]
-        return f"{hours} {'hour' if hours == '1' else 'hours'} left"
+    left = _LEFT.fullmatch(base)
+    if left:
+        return f"{_length(*left.groups())} left"
+    late = _LATE.fullmatch(base)
+    if late:
+        return f"nobody has {_REACTED[late[1]]} it for {_length(late[2], late[3])}"
+    if base.startswith("task-"):
+        return f"task {base.split('-')[1]} is due"
     if base.startswith("escalated-"):
         return f"the level rose to {base.removeprefix('escalated-')}"
     if base.startswith("grew-"):
         return f"the case grew to {people(case.subjects)}"
     if base.startswith("aware-"):
         return f"the controller was aware at {rfc3339(case.aware_at or case.detected_at)}"
-    return _OCCASIONS.get(base.split("-", maxsplit=1)[0], base)
+    word = base.split("-", maxsplit=1)[0]
+    return _OF_REQUESTS.get((case.kind, word)) or _OCCASIONS.get(word, base)
 
 
 def message_type(key: str) -> str:
     """The dotted type of the message, for machines: one of a closed set, without numbers in it."""
     base = key.rsplit("/", 1)[-1]
-    if "h-left" in base:
+    if _LEFT.fullmatch(base):
         return "case.reminder"
     word = base.split("-", maxsplit=1)[0]
     return _TYPES.get(word, f"case.{word}")
 
 
+def _length(number: str, unit: str) -> str:
+    return f"{number} {_WORDS[unit]}{'' if number == '1' else 's'}"
+
+
 def _lines(case: Case, now: Micros) -> list[str]:
+    if case.kind != "breach":
+        return [
+            f"Received: {rfc3339(case.received_at if case.received_at is not None else case.detected_at)}",
+            f"Deadline: {deadline_text(case, now)}",
+            f"State: {case.state.value}, owner: {case.owner or 'nobody yet'}",
+        ]
     lines = [
         f"What: {_what(case)}",
         f"Whose data: {people(case.subjects)}, {_categories(case)}",
@@ -97,6 +127,8 @@ def _lines(case: Case, now: Micros) -> list[str]:
 
 
 def _what(case: Case) -> str:
+    if not case.findings:
+        return "reported by a person"
     where = f" in {_listed(case.systems)}" if case.systems else ""
     return f"{case.findings} {'finding' if case.findings == 1 else 'findings'} of {_listed(case.rules)}{where}"
 
@@ -122,10 +154,16 @@ def deadline_text(case: Case, now: Micros) -> str:
     if clock is None:
         met = [clock.met_at for clock in case.clocks if clock.met_at is not None]
         return f"met at {rfc3339(max(met))}" if met else "none runs"
-    kind = "provisional: it counts from detection until somebody confirms" if clock.provisional else "final"
+    kind = _provisional(clock) if clock.provisional else "final" if clock.is_legal else "an inner target"
     left = clock.deadline_at - now
     rest = f"{duration(left)} left" if left >= 0 else f"late by {duration(-left)}"
-    return f"{rfc3339(clock.deadline_at)}, {rest} ({clock.regime} {clock.step}, {clock.hours} h, {kind})"
+    return f"{rfc3339(clock.deadline_at)}, {rest} ({clock.regime} {clock.step}, {limit_text(clock.counting)}, {kind})"
+
+
+def _provisional(clock: Clock) -> str:
+    if clock.anchor == "classified":
+        return "provisional: it counts from awareness until somebody classifies"
+    return "provisional: it counts from detection until somebody confirms"
 
 
 def duration(length: Micros) -> str:
@@ -139,6 +177,13 @@ def duration(length: Micros) -> str:
 def next_action(case: Case) -> str:
     """What to do now, with the exact command."""
     show = f"sentinel case show {case.id}"
+    if case.kind != "breach" and case.state is State.OPEN:
+        return (
+            f"Answer in time, then `sentinel case notify {case.id} --reason …`; "
+            f"where nothing is owed `sentinel case dismiss {case.id} --reason …`."
+        )
+    if case.role == "processor" and case.state is State.CONFIRMED:
+        return f"Tell the controller (Art. 33(2) GDPR), then `sentinel case notify {case.id} --reason …`."
     match case.state:
         case State.OPEN:
             return (

@@ -6,16 +6,14 @@ themselves where no daemon answers. Every change has a reason.
 
 from __future__ import annotations
 
-import sys
-from collections.abc import Callable
-from pathlib import Path
-from typing import Annotated, Any, cast
+from typing import Annotated, cast
 
 import typer
 
-from sentinel.acts import CaseDetail, CaseRow, MoveArguments
+from sentinel.acts import CaseDetail, CaseRow
 from sentinel.clock import SystemClock
 from sentinel.commands import case_view
+from sentinel.commands.case_moves import MOVES, CaseArgument, ReasonOption, command_of, print_done, why
 from sentinel.commands.daemon import SocketOption, ask_daemon, ask_or_read
 from sentinel.commands.output import (
     ConfigOption,
@@ -37,13 +35,6 @@ app = typer.Typer(
         "sentinel case list", "sentinel case confirm C-7Q2M --reason 'seen with the ward: not her patients'"
     ),
 )
-
-CaseArgument = Annotated[str, typer.Argument(metavar="CASE", help="The id, or a beginning of it that one case has.")]
-
-ReasonOption = Annotated[
-    str | None,
-    typer.Option("--reason", "-r", help="Why; kept in the audit trail. Asked for on a terminal.", show_default=False),
-]
 
 StateOption = Annotated[list[str] | None, typer.Option("--state", help="Only cases in this state (may be repeated).")]
 
@@ -90,91 +81,40 @@ def show(
     terminal.print(f"  {safe(detail['next_action'])}")
 
 
-@app.command(epilog=examples("sentinel case confirm C-7Q2M --reason '…' --aware-at 2026-03-04T08:15:00+01:00"))
-def confirm(
-    case: CaseArgument,
-    reason: ReasonOption = None,
-    aware_at: Annotated[
-        str | None,
-        typer.Option(help="Since when you were aware, RFC 3339 with an offset; else now.", show_default=False),
+for _move in MOVES:
+    app.command(_move.name, help=_move.says, epilog=examples(*_move.examples))(command_of(_move))
+
+
+@app.command(
+    "open", epilog=examples("sentinel case open --kind sar --received 2026-09-03 --reference DS-118 -r 'by mail'")
+)
+def open_case(  # noqa: PLR0913  (each an option of its own)
+    kind: Annotated[str, typer.Option(help="breach, sar (a person asks for their data) or complaint.")] = "breach",
+    received: Annotated[
+        str | None, typer.Option(help="The day on which a request came in, as 2026-09-03.", show_default=False)
     ] = None,
+    occurred_at: Annotated[
+        str | None, typer.Option(help="When a breach happened, RFC 3339 with an offset.", show_default=False)
+    ] = None,
+    reference: Annotated[
+        str | None, typer.Option(help="A number of your own; nobody's name.", show_default=False)
+    ] = None,
+    level: Annotated[str | None, typer.Option(help="Of a breach; else medium.", show_default=False)] = None,
+    reason: ReasonOption = None,
     config: ConfigOption = None,
     socket: SocketOption = None,
     output: OutputOption = Output.TEXT,
 ) -> None:
-    """It is a breach: the deadline counts from when you became aware, and is final."""
-    _move({"case": case, "move": "confirm", "reason": _why(reason), "aware_at": aware_at}, config, socket, output)
-
-
-@app.command(epilog=examples("sentinel case dismiss C-7Q2M --reason 'covering for a colleague' --code legitimate"))
-def dismiss(
-    case: CaseArgument,
-    reason: ReasonOption = None,
-    code: Annotated[
-        str | None, typer.Option(help="Which kind of no breach, for statistics.", show_default=False)
-    ] = None,
-    config: ConfigOption = None,
-    socket: SocketOption = None,
-    output: OutputOption = Output.TEXT,
-) -> None:
-    """It is no breach; the case stays in the register with the reason."""
-    _move({"case": case, "move": "dismiss", "reason": _why(reason), "code": code}, config, socket, output)
-
-
-@app.command(epilog=examples("sentinel case notify C-7Q2M --reason 'reported under reference 2026/0412'"))
-def notify(
-    case: CaseArgument,
-    reason: ReasonOption = None,
-    at: Annotated[
-        str | None,
-        typer.Option(help="When the authority was told, RFC 3339 with an offset; else now.", show_default=False),
-    ] = None,
-    delay_reason: Annotated[
-        str | None, typer.Option(help="Why later than the deadline (Art. 33(1) GDPR).", show_default=False)
-    ] = None,
-    config: ConfigOption = None,
-    socket: SocketOption = None,
-    output: OutputOption = Output.TEXT,
-) -> None:
-    """The supervisory authority has been told: its clock is met."""
-    why = _why(reason)
-    _move(
-        {"case": case, "move": "notify", "reason": why, "notified_at": at, "delay_reason": delay_reason},
-        config,
-        socket,
-        output,
-    )
-
-
-@app.command(epilog=examples("sentinel case acknowledge C-7Q2M --reason 'looking at it' --owner ada"))
-def acknowledge(
-    case: CaseArgument,
-    reason: ReasonOption = None,
-    owner: Annotated[str | None, typer.Option(help="Who looks after it; else you.", show_default=False)] = None,
-    config: ConfigOption = None,
-    socket: SocketOption = None,
-    output: OutputOption = Output.TEXT,
-) -> None:
-    """Somebody has seen the case and looks after it; no clock stops."""
-    _move({"case": case, "move": "acknowledge", "reason": _why(reason), "owner": owner}, config, socket, output)
-
-
-def _plain_move(name: str, says: str) -> None:
-    def command(
-        case: CaseArgument,
-        reason: ReasonOption = None,
-        config: ConfigOption = None,
-        socket: SocketOption = None,
-        output: OutputOption = Output.TEXT,
-    ) -> None:
-        _move({"case": case, "move": name, "reason": _why(reason)}, config, socket, output)
-
-    app.command(name, help=says, epilog=examples(f"sentinel case {name} C-7Q2M --reason '…'"))(command)
-
-
-_plain_move("close", "The case is done. From confirmed, the reason says why no notice was owed (Art. 33(5) GDPR).")
-_plain_move("reopen", "The decision is taken back; no clock is reset.")
-_plain_move("note", "The reason is written to the audit trail; the case stays as it is.")
+    """A case that no rule found: a breach you were told of, a request of a data subject, a complaint."""
+    arguments = {
+        "kind": kind,
+        "received": received,
+        "occurred_at": occurred_at,
+        "reference": reference,
+        "level": level,
+        "reason": why(reason),
+    }
+    print_done(ask_daemon("case.open", arguments, config, socket), output)
 
 
 @app.command(epilog=examples("sentinel case watch"))
@@ -183,23 +123,3 @@ def watch(config: ConfigOption = None, socket: SocketOption = None) -> None:
     from sentinel.commands.case_watch import watch_cases  # noqa: PLC0415  (needs rich's live display, others do not)
 
     watch_cases(lambda: cast("list[CaseRow]", ask_daemon("case.list", {}, config, socket)["cases"]))
-
-
-def _move(arguments: MoveArguments, config: Path | None, socket: Path | None, output: Output) -> None:
-    answer = ask_daemon("case.move", cast("dict[str, Any]", arguments), config, socket)
-    if output is Output.JSON:
-        print_json(answer)
-        return
-    case: CaseRow = answer["case"]
-    clock = case_view.first_clock(case)
-    rest = f"; {case_view.countdown(clock, SystemClock().now())} until {clock['deadline_at']}" if clock else ""
-    console().print(safe(answer["did"] + rest))
-
-
-def _why(given: str | None, ask: Callable[[str], str] = typer.prompt) -> str:
-    """The reason, asked for where a person sits at a terminal; wrong usage where nobody does."""
-    if given is not None:
-        return given
-    if sys.stdin.isatty() and sys.stderr.isatty():
-        return ask("reason")
-    raise typer.BadParameter("every change needs a reason", param_hint="'--reason'")

@@ -15,7 +15,13 @@ Section = tuple[str, tuple[str, ...], Sequence[tuple[str, ...]]]
 
 HEADINGS = ("case", "level", "state", "left", "deadline (UTC)", "people #", "findings #", "what")
 
-_ENDED = {"met": "met in time", "met_late": "met late", "stopped": "stopped"}
+_ENDED = {
+    "met": "met in time",
+    "met_late": "met late",
+    "stopped": "stopped",
+    "waiting": "not before the step before it, then",
+    "waived": "not owed here",
+}
 
 _STYLES = {"critical": "bold red", "high": "red", "medium": "yellow", "low": "cyan", "informational": "dim"}
 
@@ -84,12 +90,42 @@ def summary(case: CaseRow, now: Micros) -> Iterator[tuple[str, str]]:
     yield "people", people + (f" ({', '.join(case['categories'])})" if case["categories"] else "")
     yield "occurred", f"{case['occurred_from']} to {case['occurred_to']}"
     yield "detected", case["detected_at"]
-    yield "aware", case["aware_at"] or "not yet decided: the countdown is provisional until somebody confirms"
+    if case["received_at"]:
+        yield "received", case["received_at"]
+    else:
+        yield "aware", case["aware_at"] or "not yet decided: the countdown is provisional until somebody confirms"
+        yield "role, risk", f"{case['role']}, {case['risk'] or 'not decided'}"
     for clock in case["clocks"]:
-        kind = "provisional" if clock["provisional"] else "final"
-        outer = f"; Regulation 1182/71 read widely: {clock['outer_limit_at']}" if clock.get("outer_limit_at") else ""
-        text = f"{countdown(clock, now)} until {clock['deadline_at']} ({kind}{outer})"
-        yield f"clock {clock['regime']} {clock['step']}", text
+        yield f"clock {clock['regime']} {clock['step']}", _clock_text(clock, now)
+    for sent in case["notices"]:
+        reference = f", reference {sent['reference']}" if sent["reference"] else ""
+        yield f"told {sent['clock']}", f"{sent['phase']}, {sent['at']}{reference}"
+    for task in case["tasks"]:
+        due = f"done {task['done_at']}" if task["done_at"] else f"due {task['due_at']}" if task["due_at"] else "open"
+        yield f"task {task['number']}", due
+    if case["merged_into"]:
+        yield "goes on as", case["merged_into"]
+    if case["split_from"]:
+        yield "split from", case["split_from"]
+    if case["absorbed"]:
+        yield "holds", ", ".join(case["absorbed"])
+
+
+def _clock_text(clock: ClockRow, now: Micros) -> str:
+    kind = "provisional" if clock["provisional"] else "final"
+    kind += "" if clock.get("legal", True) else ", an inner target: the law names no number"
+    wide = "the statute" if "due_on" in clock else "Regulation 1182/71"
+    notes = [
+        text
+        for key, text in (
+            ("due_on", f"on {clock.get('due_on')} of the local calendar"),
+            ("outer_limit_at", f"{wide} read widely: {clock.get('outer_limit_at')}"),
+            ("contested_limit_at", f"contested: {clock.get('contested_limit_at')}"),
+            ("note", clock.get("note", "")),
+        )
+        if key in clock
+    ]
+    return f"{countdown(clock, now)} until {clock['deadline_at']} ({'; '.join([kind, *notes])})"
 
 
 def sections(detail: CaseDetail) -> Iterator[Section]:

@@ -9,7 +9,7 @@ from typing import Any, cast
 
 from sentinel.answers import list_answer, show_answer
 from sentinel.cases.book import Book
-from sentinel.cases.moves import CaseError
+from sentinel.cases.moving import CaseError
 from sentinel.clock import SystemClock
 from sentinel.commands.output import CommandError, console
 from sentinel.config import Config, find, load

@@ -21,6 +21,7 @@ class Batch:
         self.owed: list[tuple[Notification, str, bytes]] = []
         self.entries: list[AuditEntry] = []
         self.touched: dict[str, set[int]] = {}
+        self.split: list[tuple[str, str]] = []
 
     def read(self, position: Position) -> None:
         """The stream has been read and judged up to there."""
@@ -70,11 +71,15 @@ class Batch:
         """These data subjects, as keyed hashes, are among those the case touches."""
         self.touched.setdefault(case_id, set()).update(hashes)
 
+    def move_finding(self, finding_id: str, case_id: str) -> None:
+        """The finding belongs to that case from now on."""
+        self.split.append((finding_id, case_id))
+
     def is_empty(self) -> bool:
         """Whether committing it would change nothing."""
         return self.delta is None and not any(
             (
                 *(self.positions, self.forgotten, self.gaps, self.bases, self.verdicts, self.pieces),
-                *(self.owed, self.entries, any(self.touched.values())),
+                *(self.owed, self.entries, any(self.touched.values()), self.split),
             )
         )

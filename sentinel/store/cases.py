@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import dataclasses
 import json
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from contextlib import suppress
 from dataclasses import dataclass
 from typing import Any, Final
@@ -17,7 +17,7 @@ from typing import Any, Final
 import apsw
 
 from sentinel.clock import Micros
-from sentinel.model import Case, Clock, Finding, Level, Mode, State
+from sentinel.model import Absorbed, Case, Clock, Counting, Finding, Level, Mode, Notice, State, Task
 from sentinel.store.connection import Row, number, row, rows
 from sentinel.vault import KeyUnavailable, Vault
 
@@ -132,11 +132,34 @@ def from_text(text: str) -> Case:
     body = _known(Case, json.loads(text))
     body["state"], body["level"] = State(body["state"]), Level(body["level"])
     body["state_before"] = None if body.get("state_before") is None else State(body["state_before"])
-    body["clocks"] = tuple(Clock(**_known(Clock, each)) for each in body.get("clocks", ()))
+    for name, part in _PARTS.items():
+        body[name] = tuple(part(each) for each in body.get(name, ()))
     return Case(**body)
 
 
-def _known(kind: type[Case | Clock], body: dict[str, Any]) -> dict[str, Any]:
+def _clock(body: dict[str, Any]) -> Clock:
+    # Clocks were once written with their hours alone.
+    counting = body.get("counting") or {"amount": body.get("hours", 0)}
+    return Clock(**_known(Clock, {**body, "counting": None}) | {"counting": Counting(**_known(Counting, counting))})
+
+
+def _absorbed(body: dict[str, Any]) -> Absorbed:
+    known = _known(Absorbed, body)
+    known |= {name: Level(body[name]) for name in ("level", "level_before")}
+    return Absorbed(**known | {"clocks_before": tuple(_clock(each) for each in body["clocks_before"])})
+
+
+_PARTS: Final[dict[str, Callable[[dict[str, Any]], object]]] = {
+    "clocks": _clock,
+    "dormant": _clock,
+    "notices": lambda body: Notice(**_known(Notice, body)),
+    "tasks": lambda body: Task(**_known(Task, body)),
+    "absorbed": _absorbed,
+}
+"""What a case holds several of, and how each is made again from JSON."""
+
+
+def _known(kind: type[Case | Clock | Counting | Notice | Task | Absorbed], body: dict[str, Any]) -> dict[str, Any]:
     names = {each.name for each in dataclasses.fields(kind)}
     return {name: _frozen(value) for name, value in body.items() if name in names}
 
@@ -227,6 +250,17 @@ def case_of(db: apsw.Connection, finding_id: str) -> str | None:
     """The id of the case a finding is in, or None."""
     found = row(db, "SELECT case_id FROM findings WHERE id = ?", (finding_id,))
     return None if found is None else str(found[0])
+
+
+def move_finding(db: apsw.Connection, vault: Vault, finding_id: str, case_id: str) -> None:
+    """The finding is in that case, what it says of people sealed anew under its key; lost where that cannot be."""
+    try:
+        people = load_finding_values(db, vault, finding_id)
+        text = json.dumps(None if people is None else dataclasses.asdict(people))
+        sealed = vault.seal(case_id, f"finding {finding_id}", text.encode())
+    except KeyUnavailable:
+        sealed = None
+    db.execute("UPDATE findings SET case_id = ?, sealed = ? WHERE id = ?", (case_id, sealed, finding_id))
 
 
 def forget_values(db: apsw.Connection, case_id: str) -> None:

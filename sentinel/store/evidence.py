@@ -75,6 +75,20 @@ def _unsealed(vault: Vault, case_id: str, place: Evidence, sealed: bytes) -> byt
         return None
 
 
+def copy(db: apsw.Connection, vault: Vault, finding_id: str, case_id: str) -> None:
+    """The records of the finding are in that case too; those of the case they came from stay."""
+    found = rows(
+        db,
+        'SELECT case_id, source, stream, path, "offset", length, sealed FROM evidence WHERE finding_id = ? '
+        "AND case_id <> ? ORDER BY number",
+        (finding_id, case_id),
+    )
+    for held_by, source, stream, path, offset, length, sealed in found:
+        place = Evidence(source, stream, path, offset, length)
+        raw = None if sealed is None else _unsealed(vault, held_by, place, sealed)
+        add(db, vault, case_id, finding_id, place, raw)
+
+
 def load_places(db: apsw.Connection, case_id: str) -> list[tuple[str, Evidence]]:
     """(finding id, place) of each record of a case, without unsealing anything, in the order they came."""
     found = rows(

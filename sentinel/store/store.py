@@ -150,6 +150,9 @@ class Store:
                     cases.add_subjects(db, verdict.case.id, verdict.finding.subject_hashes)
                 for entry in verdict.audit:
                     audit.append(db, vault, entry)
+            for finding_id, case_id in batch.split:
+                evidence.copy(db, vault, finding_id, case_id)
+                cases.move_finding(db, vault, finding_id, case_id)
             for case_id, hashes in batch.touched.items():
                 cases.add_subjects(db, case_id, hashes)
             for case_id, finding_id, place, raw in batch.pieces:

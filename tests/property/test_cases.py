@@ -7,8 +7,10 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from sentinel.cases.book import Book
-from sentinel.cases.clocks import RUNNING_STATES, deadline, outer_limit
-from sentinel.cases.moves import MOVES, NEXT, CaseError
+from sentinel.cases.clocks import RUNNING_STATES
+from sentinel.cases.counting import deadline, outer_limit
+from sentinel.cases.moves import MOVES
+from sentinel.cases.moving import NEXT, CaseError
 from sentinel.cases.reminders import MILESTONES, due_at, remind
 from sentinel.clock import DAY, HOUR, MINUTE, Micros, from_datetime, to_datetime
 from sentinel.model import Case, State, Verdict

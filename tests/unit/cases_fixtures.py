@@ -6,8 +6,8 @@ from dataclasses import replace
 from datetime import UTC, datetime
 from typing import Any
 
-from sentinel.cases.clocks import CaseOptions
 from sentinel.cases.judging import judge
+from sentinel.cases.options import CaseOptions
 from sentinel.clock import MINUTE, Micros, from_datetime
 from sentinel.model import Case, Evidence, Finding, Level, Mode, Verdict
 

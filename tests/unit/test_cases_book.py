@@ -3,7 +3,8 @@ from __future__ import annotations
 import pytest
 
 from sentinel.cases.book import Book
-from sentinel.cases.moves import CaseError, dismiss, reopen
+from sentinel.cases.moves import dismiss, reopen
+from sentinel.cases.moving import CaseError
 from sentinel.cases.reminders import remind
 from sentinel.clock import HOUR
 from tests.unit.cases_fixtures import KEY_HASH, NOW, a_case, a_finding, judged

@@ -6,17 +6,11 @@ from zoneinfo import ZoneInfo
 import pytest
 from pydantic import ValidationError
 
-from sentinel.cases.clocks import (
-    CaseOptions,
-    clock_rows,
-    deadline,
-    opening_clocks,
-    outer_limit,
-    parse_regimes,
-    remaining,
-    shipped_regimes,
-)
+from sentinel.cases.clocks import clock_rows, opening_clocks, remaining
+from sentinel.cases.counting import deadline, outer_limit
 from sentinel.cases.moves import confirm, dismiss, notify
+from sentinel.cases.options import CaseOptions
+from sentinel.cases.regimes import parse_regimes, shipped_regimes
 from sentinel.clock import HOUR, MINUTE, SECOND, Micros, from_datetime, rfc3339
 from tests.unit.cases_fixtures import NOW, a_case
 
@@ -60,7 +54,7 @@ def test_the_hour_of_the_event_is_the_hour_of_the_local_clock() -> None:
 
 def test_a_case_counts_72_hours_from_detection_and_is_provisional() -> None:
     (clock,) = opening_clocks(CaseOptions(), NOW)
-    assert (clock.regime, clock.step, clock.hours, clock.provisional) == ("gdpr", "authority", 72, True)
+    assert (clock.regime, clock.step, clock.counting.amount, clock.provisional) == ("gdpr", "authority", 72, True)
     assert clock.deadline_at == NOW + 72 * HOUR
 
 
@@ -79,8 +73,8 @@ def test_every_shipped_step_says_where_it_comes_from() -> None:
 
 
 def test_a_regime_with_an_unknown_key_is_refused() -> None:
-    with pytest.raises(ValidationError, match="days"):
-        parse_regimes("x: {name: X, valid_from: 2020-01-01, steps: [{step: a, duty: b, anchor: aware, days: 3}]}")
+    with pytest.raises(ValidationError, match="weeks"):
+        parse_regimes("x: {name: X, valid_from: 2020-01-01, steps: [{step: a, duty: b, anchor: aware, weeks: 3}]}")
 
 
 def test_an_unknown_clock_and_an_unknown_time_zone_are_named() -> None:

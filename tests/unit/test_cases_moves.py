@@ -4,19 +4,9 @@ from dataclasses import replace
 
 import pytest
 
-from sentinel.cases.moves import (
-    DISMISSALS,
-    MOVES,
-    NEXT,
-    CaseError,
-    acknowledge,
-    close,
-    confirm,
-    dismiss,
-    note,
-    notify,
-    reopen,
-)
+from sentinel.cases.duties import acknowledge, note
+from sentinel.cases.moves import DISMISSALS, MOVES, close, confirm, dismiss, notify, reopen
+from sentinel.cases.moving import NEXT, CaseError
 from sentinel.clock import HOUR, MINUTE
 from sentinel.model import Case, State
 from tests.unit.cases_fixtures import NOW, a_case, keys

@@ -19,12 +19,12 @@ import sentinel.__main__ as cli
 from sentinel import answers
 from sentinel.acts import CaseRow
 from sentinel.cases.book import Book
-from sentinel.cases.moves import CaseError
+from sentinel.cases.moving import CaseError
 from sentinel.clock import HOUR, SystemClock, rfc3339
 from sentinel.commands import case_view, case_watch
 from sentinel.commands.output import CommandError, examples, print_table, safe
 from sentinel.control import Control, Request
-from sentinel.model import Case, Clock, Evidence, Finding, Level, Mode, State, Verdict
+from sentinel.model import Case, Clock, Counting, Evidence, Finding, Level, Mode, State, Verdict
 from sentinel.problems import Problem, Span, Unusable
 from sentinel.store import Batch, Store
 from sentinel.vault import Vault
@@ -38,7 +38,7 @@ def a_case(case_id: str = "C-7Q2M0001", **changes: Any) -> Case:
         regime="gdpr",
         step="authority",
         starts_at=NOW - HOUR,
-        hours=72,
+        counting=Counting(72),
         deadline_at=NOW + 71 * HOUR,
         provisional=True,
     )

@@ -162,6 +162,8 @@ ITEM = "type: file, paths: [a.log], logsource: {category: c}"
          "3:76: C021 standard input can be read by one source only", "keep one source of 'type: stdin'"),
         (QUIET + f"sources: [{{name: a, {ITEM}, format: ngnix}}]", "3:83: C020 unknown format 'ngnix'",
          "did you mean 'nginx'?"),
+        (QUIET + SOURCE + "cases: {escalation: [{after: 5m, to: [sok]}]}", "4:39: C007 there is no channel 'sok'",
+         "did you mean 'soc'?"),
         (QUIET + SOURCE + "routes: [{to: [sok, soc]}]", "4:16: C007 there is no channel 'sok'",
          "did you mean 'soc'?"),
         (QUIET + SOURCE + "routes: [{when: {level: hihg}, to: [soc]}]", "4:25: C003 'level' cannot be 'hihg'",

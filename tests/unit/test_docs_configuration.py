@@ -10,6 +10,7 @@ from typing import Any
 import pytest
 
 from sentinel import config, identities, inventory, schema
+from sentinel.cases.regimes import Regime, Step, shipped_regimes
 from sentinel.inventory import InventoryPart
 
 DOCS = Path(__file__).parents[2] / "docs"
@@ -52,6 +53,13 @@ def test_every_key_is_explained(names: tuple[str, ...], written: dict[str, Any])
 def test_every_category_is_explained() -> None:
     explained = page("inventory.md")
     assert [each for each in inventory.SPECIAL | inventory.ORDINARY if f"`{each}`" not in explained] == []
+
+
+def test_every_regime_and_every_key_of_one_is_explained() -> None:
+    explained = page("clocks.md")
+    assert [name for name in shipped_regimes() if f"`{name}`" not in explained] == []
+    fields = [*Regime.model_fields, *Step.model_fields]
+    assert [name for name in fields if f"`{name}`" not in explained] == []
 
 
 def test_the_example_of_a_configuration_has_no_errors(tmp_path: Path) -> None:

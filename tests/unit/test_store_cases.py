@@ -8,14 +8,23 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from sentinel.model import Case, Level, Mode, State, Verdict
+from sentinel.model import Absorbed, Case, Clock, Level, Mode, Notice, State, Task, Verdict
 from sentinel.store import Batch
 from sentinel.store.cases import FindingValues, from_text, to_text
 from sentinel.vault import KeyUnavailable
 from tests.unit.store_samples import a_batch, a_batch_of_cases, a_case, a_finding, a_store
 
 # Every field, also those added later, gets values of its own type.
-CASES = st.builds(Case, **{name: st.from_type(kind) for name, kind in get_type_hints(Case).items()})
+# Of what a case holds several of, few: making many is slow and shows nothing more.
+FEW = {"clocks": Clock, "dormant": Clock, "notices": Notice, "tasks": Task}
+CASES = st.builds(
+    Case,
+    **{name: st.from_type(kind) for name, kind in get_type_hints(Case).items() if name not in {*FEW, "absorbed"}},
+    **{name: st.lists(st.from_type(kind), max_size=2).map(tuple) for name, kind in FEW.items()},
+    absorbed=st.lists(
+        st.builds(Absorbed, clocks_before=st.lists(st.from_type(Clock), max_size=1).map(tuple)), max_size=1
+    ).map(tuple),
+)
 
 
 def one(case: Case) -> Batch:

@@ -6,7 +6,7 @@ import pytest
 from pydantic import ValidationError
 
 from sentinel import yamlfile, zones
-from sentinel.cases.clocks import CaseOptions
+from sentinel.cases.options import CaseOptions
 from sentinel.detect.load import load
 
 RULE = """\

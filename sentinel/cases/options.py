@@ -1,0 +1,111 @@
+"""The `cases` section of the configuration: what a controller can decide about its cases once and for all."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Annotated, Literal
+from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
+
+from pydantic import AfterValidator, BaseModel, ConfigDict, Field, ValidationInfo, field_validator
+
+from sentinel.cases.counting import check_calendar
+from sentinel.cases.regimes import Regime, shipped_regimes
+from sentinel.clock import DAY, HOUR, MINUTE, Micros
+from sentinel.durations import Duration
+from sentinel.model import CaseKind, Role
+
+DEFAULT_REQUESTS: Mapping[CaseKind, str] = {"sar": "gdpr_sar", "complaint": "uk_complaint"}
+"""The regime of a request where the configuration names none of its kind."""
+
+
+MILESTONES = tuple(days * DAY for days in (14, 7, 3)) + tuple(hours * HOUR for hours in (48, 24, 12, 6, 3, 1))
+"""How long before a deadline people are reminded, unless the configuration says otherwise."""
+
+
+def _whole_minutes(length: Micros) -> Micros:
+    if length < MINUTE or length % MINUTE:
+        raise ValueError("people are reminded by the minute: write whole minutes, hours or days")
+    return length
+
+
+class Rung(BaseModel):
+    """One rung of the escalation: so long after detection, `unless` somebody has reacted, `to` these channels.
+
+    Without `to` the routes decide.
+    """
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    after: Annotated[Duration, AfterValidator(_whole_minutes)]
+    unless: Literal["acknowledged", "decided"] = "acknowledged"
+    to: tuple[str, ...] = ()
+
+
+class CaseOptions(BaseModel):
+    """The `cases` section of the configuration.
+
+    `awareness` says which deadline is the operational one: with `confirmation` the countdown is provisional until a
+    person confirms the case; with `detection` the moment of detection counts as awareness. `timezone` and `calendar`
+    are where the controller is: they decide days, holidays and the outer limit of Regulation 1182/71, never the hours.
+    """
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    awareness: Literal["confirmation", "detection"] = "confirmation"
+    regimes: dict[str, Regime] = Field(default={})
+    accept_unverified: tuple[str, ...] = ()
+    clocks: tuple[str, ...] = ("gdpr",)
+    timezone: str = "UTC"
+    calendar: Annotated[str, AfterValidator(check_calendar)] = ""
+    contested_reading: bool = False
+    role: Role = "controller"
+    reminders: tuple[Annotated[Duration, AfterValidator(_whole_minutes)], ...] = MILESTONES
+    escalation: tuple[Rung, ...] = ()
+
+    @field_validator("timezone")
+    @classmethod
+    def _timezone_is_known(cls, value: str) -> str:
+        try:
+            ZoneInfo(value)
+        except (ZoneInfoNotFoundError, ValueError, OSError):  # "America" is a folder
+            raise ValueError(f"unknown time zone '{value}': use an IANA name such as 'Europe/Berlin'") from None
+        return value
+
+    @field_validator("accept_unverified", "clocks")
+    @classmethod
+    def _clocks_are_known(cls, value: tuple[str, ...], checked: ValidationInfo) -> tuple[str, ...]:
+        known = {**shipped_regimes(), **checked.data.get("regimes", {})}
+        accepted = value if checked.field_name == "accept_unverified" else checked.data.get("accept_unverified", ())
+        for name in value:
+            if name not in known:
+                raise ValueError(f"unknown clock '{name}': known here: {', '.join(known)}")
+            if not known[name].enabled and name not in accepted:
+                raise ValueError(
+                    f"clock '{name}' is not verified: check {'; '.join(known[name].check)}; "
+                    "then name it in 'accept_unverified'"
+                )
+        if len(set(value)) != len(value):
+            raise ValueError("a clock is named twice")
+        return value
+
+    @property
+    def known_regimes(self) -> Mapping[str, Regime]:
+        """The shipped regimes, and over them those of the configuration."""
+        return {**shipped_regimes(), **self.regimes}
+
+    def chosen(self, kind: CaseKind) -> tuple[tuple[str, Regime], ...]:
+        """The regimes that a case of this kind carries, by name."""
+        known = self.known_regimes
+        names = [name for name in self.clocks if known[name].kind == kind]
+        if not names and kind in DEFAULT_REQUESTS:
+            names = [DEFAULT_REQUESTS[kind]]
+        return tuple((name, known[name]) for name in names)
+
+    @property
+    def zone(self) -> ZoneInfo:
+        """The time zone as a value."""
+        return ZoneInfo(self.timezone)
+
+
+USUAL = CaseOptions()
+"""What holds where nothing is configured."""
