@@ -26,7 +26,7 @@ from sentinel.model import LogSource
 from sentinel.problems import Problem, Span, Unusable, by_severity, did_you_mean
 from sentinel.routing import Route
 from sentinel.secrets import SecretRef
-from sentinel.settings import ConfigPart, ReadingPart, SourceConfig, listen_address
+from sentinel.settings import ConfigPart, ReadingPart, ShippedPart, SourceConfig, listen_address
 from sentinel.sources import TYPES, SourceOptions
 from sentinel.store.backups import BackupOptions
 from sentinel.yamlfile import Document
@@ -41,7 +41,8 @@ PLACES = (Path("sentinel.yaml"), Path("/etc/sentinel/sentinel.yaml"))
 class Config:
     """Everything that sentinel.yaml says, with paths made absolute and defaults filled in.
 
-    `rules` are the user's files and folders as written; `control` is the socket; `http` is host and port, or None.
+    `rules` are the user's files and folders as written; `without` are families of shipped rules that are left out;
+    `control` is the socket; `http` is host and port, or None.
     """
 
     path: Path
@@ -49,6 +50,7 @@ class Config:
     state: Path
     rules: tuple[Path, ...]
     shipped_rules: bool
+    without: tuple[str, ...]
     inventory: Inventory | None
     sources: tuple[SourceConfig, ...]
     cases: CaseOptions
@@ -67,7 +69,11 @@ class Config:
 
     def rule_files(self) -> list[Path]:
         """Every rule file, the shipped ones first."""
-        return list(files.rule_files([*([files.shipped("rules")] if self.shipped_rules else []), *self.rules]))
+        shipped: list[Path] = []
+        if self.shipped_rules:
+            shipped = [folder for name, folder in files.families().items() if name not in self.without]
+            shipped.insert(0, files.shipped("rules") / files.BASE)
+        return list(files.rule_files([*shipped, *self.rules]))
 
     def secrets(self, environ: Mapping[str, str] = os.environ) -> Callable[[SecretRef], str]:
         """What resolves the secrets of this file, in the given environment. It raises SecretError."""
@@ -131,7 +137,8 @@ def _config(
         document=document,
         state=state,
         rules=tuple(folder / each for each in part.rules),
-        shipped_rules=part.shipped_rules,
+        shipped_rules=part.shipped_rules is not False,
+        without=part.shipped_rules.without if isinstance(part.shipped_rules, ShippedPart) else (),
         inventory=found,
         sources=tuple(sources),
         cases=part.cases,

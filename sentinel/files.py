@@ -82,6 +82,15 @@ def _below(folder: Path) -> Iterator[Path]:
                 yield Path(parent, name)
 
 
+BASE = "base"
+"""The folder of shipped building blocks, which belong to no family and do nothing by themselves."""
+
+
+def families() -> dict[str, Path]:
+    """The families of shipped rules, which are the folders below `rules`, by name."""
+    return {each.name: each for each in sorted(shipped("rules").iterdir()) if each.is_dir() and each.name != BASE}
+
+
 def shipped(name: str) -> Path:
     """A folder that comes with Sentinel (`rules` or `deploy`), in an installation or in a working copy."""
     here = Path(__file__).parent

@@ -147,7 +147,7 @@ class Finding:
     hashes of the data subjects seen since the finding was last given out; `subjects` is their distinct number in the
     window at that moment, None where the events name none. `value_is_estimate`: the window held more than is kept, and
     `value` is about right (as are `subjects` of its updates). `evidence` has at most 100 places; `evidence_total` says
-    how many there are.
+    how many there are. `response` is what the rule's author says is to be done first.
     """
 
     id: str
@@ -177,6 +177,7 @@ class Finding:
     subject_hashes: tuple[int, ...] = ()
     suppressed: int = 0
     value_is_estimate: bool = False
+    response: str = ""
 
 
 # --- the case ----------------------------------------------------------------------------------------------

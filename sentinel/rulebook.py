@@ -28,7 +28,7 @@ class Rulebook:
     def engine(self, sources: Iterable[SourceView], key: bytes, purpose: Purpose = WATCH) -> Engine:
         """A new engine without state. `key` makes its keyed hashes."""
         identity = self.identities.resolve
-        return Engine(self.rules, self.entries, list(sources), key=key, identity=identity, purpose=purpose)
+        return Engine(self.rules.in_use(), self.entries, list(sources), key=key, identity=identity, purpose=purpose)
 
 
 def read(rule_files: Iterable[Path], inventory: Inventory | None) -> tuple[Rulebook, list[Problem]]:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
+from sentinel import files
 from sentinel.detect.engine import Engine
 from sentinel.detect.lane import Lane
 from sentinel.detect.unseen import ENOUGH
@@ -65,10 +66,13 @@ def sample(engine: Engine, log: Log) -> Sample:
 
 
 def _never_seen(lane: Lane, engine: Engine) -> Iterator[Problem]:
-    files = {rule.about.key: rule.about.file for rule in engine.rules.detections}
+    places = {rule.about.key: rule.about.file for rule in engine.rules.detections}
+    shipped = str(files.shipped("rules"))
     for rule, field in lane.unseen.never_seen(min(ENOUGH, lane.counts.lines)):
+        if places[rule].startswith(shipped):
+            continue  # the shipped rules are for logs of many kinds
         message = f"'{rule}' asks for the field '{field}', which no record looked at has"
-        yield Problem(Span(files[rule]), "R046", message, did_you_mean(field, sorted(lane.unseen.names)), "warning")
+        yield Problem(Span(places[rule]), "R046", message, did_you_mean(field, sorted(lane.unseen.names)), "warning")
 
 
 def _costs(lane: Lane, engine: Engine) -> Sequence[Cost]:

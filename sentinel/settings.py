@@ -71,6 +71,12 @@ class HttpPart(_Part):
     listen: Annotated[str, AfterValidator(_is_address)] | None = "127.0.0.1:9108"
 
 
+class ShippedPart(_Part):
+    """Which of the rules that come with Sentinel are used: all but the families that are named."""
+
+    without: tuple[Text, ...] = ()
+
+
 class ControlPart(_Part):
     """The socket by which commands ask the daemon to act."""
 
@@ -96,7 +102,7 @@ class ConfigPart(_Part):
 
     state: PathText | None = None
     rules: tuple[PathText, ...] = ()
-    shipped_rules: bool = True
+    shipped_rules: bool | ShippedPart = True
     inventory: PathText | None = None
     sources: tuple[dict[str, Any], ...] = Field(min_length=1)
     cases: CaseOptions = CaseOptions()

@@ -8,9 +8,9 @@ from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 
 from sentinel import files
-from sentinel.problems import Problem
-from sentinel.settings import ConfigPart, SourceConfig
-from sentinel.yamlfile import Document
+from sentinel.problems import Problem, did_you_mean
+from sentinel.settings import ConfigPart, ShippedPart, SourceConfig
+from sentinel.yamlfile import Document, shorten
 from sentinel.yamlfile import Path as Place
 
 LONGEST_SOCKET = 107
@@ -34,6 +34,7 @@ def check(
     """What is missing or may not be read, as this process sees it."""
     return [
         *_rules(document, part, folder, may_read),
+        *_families(document, part),
         *_logs(document, sources, may_read),
         *_socket(document, part, folder),
     ]
@@ -49,6 +50,16 @@ def _rules(document: Document, part: ConfigPart, folder: Path, may_read: Callabl
             yield files.unreadable(path, span, PermissionError(0, "permission denied"))
         elif not any(True for _ in files.rule_files([path])):
             yield Problem(span, "C015", f"folder '{path}' has no file that ends in .yml or .yaml", "", "warning")
+
+
+def _families(document: Document, part: ConfigPart) -> Iterator[Problem]:
+    known = files.families()
+    named = part.shipped_rules.without if isinstance(part.shipped_rules, ShippedPart) else ()
+    for number, name in enumerate(named):
+        if name not in known:
+            hint = did_you_mean(name, known) or f"there are {', '.join(known)}"
+            span = document.span(("shipped_rules", "without", number))
+            yield Problem(span, "C024", f"there is no family of rules '{shorten(name)}'", hint)
 
 
 def _logs(document: Document, sources: Sequence[SourceConfig], may_read: Callable[[Path], bool]) -> Iterator[Problem]:

@@ -223,7 +223,7 @@ def test_the_rules_that_are_shown_work_and_pass_their_tests(tmp_path: Path) -> N
     first, counting, _aliases, exception, tests, _pipeline, scenario = blocks(DOCS / "rules.md", "yaml")
     documents, _ = yamlfile.parse(scenario, "scenario.yml")
     assert schema.validate(documents[0], Scenario, "S001")[1] == []
-    shipped = text(ROOT / "rules" / "access" / "bulk_access.yml").split("\n---\n")[0]
+    shipped = text(ROOT / "rules" / "base" / "blocks.yml").split("\n---\n")[0]
     counted = counting + "\n".join(tests.split("\n")[1:])
     (tmp_path / "shown.yml").write_text(f"{first}\n---\n{shipped}\n---\n{counted}\n---\n{exception}", encoding="utf-8")
     book, problems = rulebook.read(rule_files([tmp_path]), None)

@@ -53,15 +53,17 @@ _TYPES = {
 }
 
 
-def notice(case: Case, key: str, now: Micros) -> Notification:
-    """What the case owes its people on this occasion, as things stand at `now`."""
+def notice(case: Case, key: str, now: Micros, response: str = "") -> Notification:
+    """What the case owes its people on this occasion, as things stand at `now`. `response` is what the author of the
+    rule says is to be done first.
+    """
     return Notification(
         id=notification_id(case.id, key),
         case=case,
         key=key,
         owed_at=now,
         headline=f"[{case.level.word}] {case.id}: {occasion(case, key)}: {case.title}",
-        lines=tuple(_lines(case, now)),
+        lines=(*_lines(case, now), *((f"First: {' '.join(response.split())}",) if response else ())),
         next_action=next_action(case),
     )
 

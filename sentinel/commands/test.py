@@ -26,7 +26,7 @@ from sentinel.rulebook import Rulebook
 
 EXAMPLES = (
     "sentinel test",
-    "sentinel test rules/access/bulk_access.yml scenarios/night-shift",
+    "sentinel test rules/bulk/bulk_access.yml scenarios/night-shift",
     "sentinel test bulk_access -c sentinel.yaml",
 )
 

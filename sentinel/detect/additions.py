@@ -111,6 +111,8 @@ class Additions(Part):
     suppress: SuppressPart = SuppressPart()
     runtime: RuntimePart = RuntimePart()
     mode: Mode = Mode.ENFORCE
+    block: bool = False
+    response: str = ""
     timezone: str = "UTC"
     lists: dict[str, list[str] | ListFile] = Field(default_factory=dict)
     tests: tuple[RuleTest, ...] = ()

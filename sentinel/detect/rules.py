@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any, Literal
 
 from sentinel.clock import Micros
@@ -150,3 +150,9 @@ class RuleSet:
     correlations: tuple[Correlation, ...] = ()
     filters: tuple[Filter, ...] = ()
     silent: frozenset[str] = frozenset()
+
+    def in_use(self) -> RuleSet:
+        """Without building blocks that nothing counts: finding them would be of no use."""
+        counted = {rule.about.key for each in self.correlations for rule in each.rules}
+        kept = [rule for rule in self.detections if rule.about.key in counted or not rule.about.additions.block]
+        return replace(self, detections=tuple(kept))

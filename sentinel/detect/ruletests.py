@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import json
 import re
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, replace
 from random import Random
 from typing import Any
@@ -51,15 +51,17 @@ def run(about: About, rules: RuleSet, log: Format) -> Iterator[Outcome]:
 
 
 def _only(about: About, rules: RuleSet) -> RuleSet:
-    counts = tuple(each for each in rules.correlations if each.about is about)
+    counts = _counted(about.key, rules)
     keys = {about.key} | {rule.about.key for each in counts for rule in each.rules}
     kept = {rule.about.key: _open(rule) for rule in rules.detections if rule.about.key in keys}
     joined = tuple(replace(each, rules=tuple(kept[rule.about.key] for rule in each.rules)) for each in counts)
-    return RuleSet(tuple(kept.values()), joined, (), _silent(about, joined))
+    return RuleSet(tuple(kept.values()), joined, (), frozenset(key for each in joined for key in each.order))
 
 
-def _silent(about: About, counts: Iterable[Correlation]) -> frozenset[str]:
-    return frozenset(rule.about.key for each in counts for rule in each.rules if rule.about is not about)
+def _counted(key: str, rules: RuleSet) -> tuple[Correlation, ...]:
+    """The correlation of that name, and before it those it counts."""
+    found = [each for each in rules.correlations if each.about.key == key]
+    return (*(below for each in found for name in each.chained for below in _counted(name, rules)), *found)
 
 
 def _open(rule: Detection) -> Detection:
@@ -70,19 +72,19 @@ def _open(rule: Detection) -> Detection:
 def _findings(rules: RuleSet, case: RuleTest, log: Format) -> list[Finding]:
     view = SourceView("test", log, LogSource())
     engine = Engine(rules, (), [view], key=b"test", purpose=PURPOSE)
-    records = sorted(_records(case), key=lambda each: each[0])
-    data = b"".join(record for _, record in records)
+    data = b"".join(record for _, record in sorted(records(case), key=lambda each: each[0]))
     position = Position(source="test", stream=1, state="")
     block = Block(source="test", stream=1, path="test", offset=0, data=data, position=position, reference=BEGIN)
     return engine.judge(block, None)
 
 
-def _records(case: RuleTest) -> Iterator[tuple[Micros, bytes]]:
+def records(case: RuleTest, begin: Micros = BEGIN) -> Iterator[tuple[Micros, bytes]]:
+    """The events of a test as lines of JSON, each with its time."""
     series = case.events or ((Series(event=case.event),) if case.event is not None else ())
     for number, each in enumerate(series):
         random = Random(number)  # noqa: S311  (the same events every time)
         for index in range(each.repeat):
-            moment = BEGIN + each.offset + index * each.every
+            moment = begin + each.offset + index * each.every
             fields = {name: _filled(value, index, random) for name, value in each.event.items()}
             fields.setdefault(TIME, rfc3339(moment, 6))
             yield moment, json.dumps(fields).encode() + b"\n"
