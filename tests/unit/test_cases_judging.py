@@ -160,3 +160,9 @@ def test_a_rule_in_shadow_and_a_finding_that_opens_no_case_do_not_concern_the_ca
     assert concerns_a_case(a_finding())
     assert not concerns_a_case(a_finding(mode=Mode.SHADOW))
     assert not concerns_a_case(a_finding(opens_case=False))
+
+
+def test_the_message_says_what_the_rule_wants_done_first() -> None:
+    verdict = judged(a_finding(response="Ask the person.\nNobody can say: lock the account."))
+    assert verdict.owed[0].lines[-1] == "First: Ask the person. Nobody can say: lock the account."
+    assert not any(line.startswith("First:") for line in judged(a_finding()).owed[0].lines)
