@@ -2,27 +2,15 @@
 
 from __future__ import annotations
 
-from typing import Annotated, Any, Literal
+from typing import Any, Literal
 
-from pydantic import AliasChoices, BaseModel, BeforeValidator, ConfigDict, Field, field_validator
+from pydantic import AliasChoices, Field, field_validator
 
 from sentinel.clock import MINUTE
+from sentinel.detect.part import Part, Words
+from sentinel.detect.unusual.first_seen import FirstSeenPart
 from sentinel.durations import Duration
 from sentinel.model import Mode
-
-
-def _listed(value: Any) -> Any:
-    return [value] if isinstance(value, str) else value
-
-
-Words = Annotated[tuple[str, ...], BeforeValidator(_listed)]
-"""One text or a list of texts."""
-
-
-class Part(BaseModel):
-    """One key of the map."""
-
-    model_config = ConfigDict(extra="forbid", frozen=True, populate_by_name=True)
 
 
 class DataPart(Part):
@@ -114,6 +102,7 @@ class Additions(Part):
     block: bool = False
     response: str = ""
     timezone: str = "UTC"
+    first_seen: FirstSeenPart | None = None
     lists: dict[str, list[str] | ListFile] = Field(default_factory=dict)
     tests: tuple[RuleTest, ...] = ()
     expires: str | None = None

@@ -1,0 +1,99 @@
+"""What all judges have in common: cells that are saved, restored and swept, and the reason of the last verdict."""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Callable, Iterable, Mapping
+from typing import Any, Generic, TypeVar
+
+import orjson
+
+from sentinel.clock import Micros
+from sentinel.detect.fields import Getter, getter, single
+
+Cell = TypeVar("Cell")
+
+HashText = Callable[[str], int]
+SEPARATOR = "\x1f"
+
+
+class Judge(Generic[Cell]):
+    """One condition of one rule. What it knows is a cell for each key, which is a keyed hash; nothing is in clear.
+
+    `touched` are the cells that changed since they were last saved. `reason` says what the last verdict went by, where
+    `explains` is set. `kind` is the key of the `sentinel:` map.
+    """
+
+    kind = ""
+
+    def __init__(self, fingerprint: str, most: int) -> None:
+        self.fingerprint = fingerprint
+        self.cells: dict[int, Cell] = {}
+        self.touched: set[int] = set()
+        self.evicted = 0
+        self.missing: dict[str, int] = {}
+        self.explains = False
+        self.reason: dict[str, Any] = {}
+        self._most = most
+        self._unswept: list[int] = []
+
+    def pack(self, cell: Cell) -> bytes:
+        """The cell as bytes."""
+        raise NotImplementedError
+
+    def unpack(self, packed: bytes) -> Cell:
+        """The cell of these bytes."""
+        raise NotImplementedError
+
+    def newest(self, cell: Cell) -> Micros:
+        """When something was last learned in the cell."""
+        raise NotImplementedError
+
+    @property
+    def retention(self) -> Micros:
+        """For how long a cell is of use after something was last learned in it."""
+        raise NotImplementedError
+
+    def put(self, key: int, cell: Cell) -> Cell:
+        """Keep a new cell. Where there are too many, the tenth that was longest silent is given up, and counted."""
+        if len(self.cells) >= self._most:
+            ranked = sorted(self.cells, key=lambda each: self.newest(self.cells[each]))
+            for each in ranked[: max(1, len(ranked) // 10)]:
+                del self.cells[each]
+                self.evicted += 1
+        self.cells[key] = cell
+        return cell
+
+    def sweep(self, floor: Micros, most: int = 1000) -> None:
+        """Look at some more cells and forget those past their retention at that time. Changes no verdict."""
+        if not self._unswept:
+            self._unswept = list(self.cells)
+        for key in self._unswept[-most:]:
+            cell = self.cells.get(key)
+            if cell is not None and self.newest(cell) + self.retention < floor:
+                del self.cells[key]
+        del self._unswept[-most:]
+
+
+class Keys:
+    """The values of some fields of an event as one keyed hash."""
+
+    def __init__(self, names: Iterable[str], hash_text: HashText) -> None:
+        self._getters: list[tuple[str, Getter]] = [(name, getter(name)) for name in names]
+        self._hash = hash_text
+
+    def of(self, fields: Mapping[str, Any], missing: dict[str, int]) -> int | None:
+        """The hash; None where a field is missing, which is then counted."""
+        values = []
+        for name, get in self._getters:
+            value = single(get(fields))
+            if value is None:
+                missing[name] = missing.get(name, 0) + 1
+                return None
+            values.append(value)
+        return self._hash(SEPARATOR.join(values))
+
+
+def fingerprint(*parts: Any) -> str:
+    """A digest of all that decides what stands in the cells of a judge. When it changes they start empty."""
+    return hashlib.sha256(orjson.dumps(parts, option=orjson.OPT_SORT_KEYS, default=str)).hexdigest()[:32]
