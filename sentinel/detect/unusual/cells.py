@@ -57,5 +57,5 @@ def _unpack(judge: Judge[Any], packed: bytes, is_in: Callable[[int], bool]) -> N
         key, length = _head.unpack_from(packed, place)
         place += _head.size
         if is_in(key):
-            judge.cells[key] = judge.unpack(packed[place : place + length])
+            judge.take(key, judge.unpack(packed[place : place + length]))
         place += length

@@ -64,6 +64,10 @@ class Judge(Generic[Cell]):
         self.cells[key] = cell
         return cell
 
+    def take(self, key: int, cell: Cell) -> None:
+        """Keep a cell that was saved."""
+        self.cells[key] = cell
+
     def sweep(self, floor: Micros, most: int = 1000) -> None:
         """Look at some more cells and forget those past their retention at that time. Changes no verdict."""
         if not self._unswept:

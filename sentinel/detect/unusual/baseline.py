@@ -1,0 +1,291 @@
+"""Whether a window stands higher than is usual for this group at this hour of the week.
+
+What is usual is read off the group's own history (`history`): how high it stood, in each week before, at the same hour of
+the week and the hours beside it; where that is fewer than `FEW` hours, at the same hour of every day. Only days that are
+over are looked at, so an event that comes late changes no limit. A limit is worked out once an hour, and only for a
+group that has reached the threshold of the rule.
+
+Median and median absolute deviation: Leys et al., "Detecting outliers", J. Exp. Soc. Psychol. 49 (2013). The deviation
+counts as at least `floor` and the square root of the median, which is what independent events scatter by.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable, Iterable, Sequence
+from typing import Any, Literal
+from zoneinfo import ZoneInfo
+
+from pydantic import Field, model_validator
+
+from sentinel.clock import DAY, HOUR, SECOND, Micros, to_datetime
+from sentinel.detect.part import Part, Words
+from sentinel.detect.unusual.history import History, unpacked
+from sentinel.detect.unusual.judge import Judge
+from sentinel.durations import Duration
+
+FEW = 6
+"""Hours of the same hour of the week that say something; with fewer, every day's are looked at."""
+
+LONGEST: Micros = 90 * DAY
+
+Ends = Sequence[tuple[Micros, float]]
+"""The windows that an event fell into: when each ends and what it comes to."""
+
+
+class ComparePart(Part):
+    """How a value is compared with what was usual."""
+
+    method: Literal["median_mad", "percentile", "ratio"] = "median_mad"
+    factor: float | None = Field(None, gt=0, le=1000)
+    floor: float = Field(1, ge=0, le=1_000_000)
+    percentile: float = Field(99, gt=0, le=100)
+
+    @property
+    def times(self) -> float:
+        """The factor, where none is given the usual one of the method."""
+        usual = {"median_mad": 6.0, "percentile": 1.0, "ratio": 3.0}
+        return self.factor if self.factor is not None else usual[self.method]
+
+
+class PeersPart(Part):
+    """Who is compared with whom: groups with the same value of a field, or in the same list."""
+
+    by: Words = ()
+    lists: Words = ()
+    min_members: int = Field(5, ge=2, le=10_000)
+
+    @model_validator(mode="after")
+    def _one_way(self) -> PeersPart:
+        if bool(self.by) == bool(self.lists):
+            raise ValueError("peers are those with the same value of a field ('by') or in the same list ('lists')")
+        return self
+
+
+class BaselinePart(Part):
+    """What is usual, how it is learned, and what holds before it is known."""
+
+    per: Words = ()
+    history: Duration = Field(28 * DAY, ge=7 * DAY, le=LONGEST)
+    season: Literal["week", "day", "none"] = "week"
+    against: Literal["own", "peers"] = "own"
+    compare: ComparePart = ComparePart()
+    min_hours: int = Field(40, ge=1, le=2000)
+    cold_start: Literal["peers", "floor", "silent"] | None = None
+    peers: PeersPart | None = None
+    learn_from_findings: bool = False
+
+    @model_validator(mode="after")
+    def _has_peers(self) -> BaselinePart:
+        if self.peers is None and "peers" in (self.cold_start, self.against):
+            raise ValueError("who the peers are is not said: add 'peers: {by: FIELD}'")
+        return self
+
+    @property
+    def start(self) -> str:
+        """What holds while too little is known."""
+        return self.cold_start or ("peers" if self.peers is not None else "floor")
+
+
+class Hours:
+    """The hours since 1970 in a zone. Asked for one moment after the other, mostly of the same hour."""
+
+    def __init__(self, zone: ZoneInfo) -> None:
+        self._zone = zone
+        self._begin: Micros = 0
+        self._hour = -1
+
+    def of(self, time: Micros) -> int:
+        """The number of the hour, by the clock on the wall of the zone."""
+        if 0 <= time - self._begin < QUARTER:
+            return self._hour
+        self._begin = time // QUARTER * QUARTER
+        moment = to_datetime(self._begin)
+        offset = moment.astimezone(self._zone).utcoffset()
+        seconds = self._begin // SECOND + (round(offset.total_seconds()) if offset is not None else 0)
+        self._hour = seconds // 3600
+        return self._hour
+
+
+QUARTER: Micros = HOUR // 4
+"""No zone begins an hour within a quarter of one."""
+
+
+class Baseline(Judge[History]):
+    """The histories of all groups of one correlation. `late` of the rule is at most an hour."""
+
+    kind = "baseline"
+
+    def __init__(self, part: BaselinePart, fingerprint: str, most: int, zone: ZoneInfo) -> None:
+        super().__init__(fingerprint, most)
+        self.part = part
+        self._hours = Hours(zone)
+        self._length = part.history // DAY
+        self._limit_of = METHODS[part.compare.method]
+        self._members: dict[int, set[int]] = {}
+        self._of_peers: dict[tuple[int, int], tuple[float, dict[str, Any]] | None] = {}
+
+    def judge(self, key: int, ends: Ends, threshold: float, peer: int = 0) -> bool:
+        """Learn what the windows came to, and say whether one that reaches the threshold is higher than usual. `peer`
+        is the keyed hash of the group's peer group, 0 where the event does not say it.
+        """
+        history = self.cells.get(key)
+        hour = self._hours.of(ends[0][0])
+        if history is None:
+            history = self.put(key, History(hour))
+        if peer and peer != history.peer:
+            self._join(key, history, peer)
+        holds = False
+        for end, size in ends:
+            if len(ends) > 1:
+                hour = self._hours.of(end)
+            if hour == history.hour:
+                if size > history.top:
+                    history.top = size
+            else:
+                history.note(hour, size, self._length)
+            if size >= threshold and self._is_unusual(history, hour, size):
+                holds = True
+        self.touched.add(key)
+        return holds
+
+    def _is_unusual(self, history: History, hour: int, size: float) -> bool:
+        if history.limit_hour != hour or self.explains:
+            history.limit_hour = hour
+            history.limit, history.is_own = self._limit(history, hour)
+        holds = size > history.limit
+        if holds and history.is_own and not self.part.learn_from_findings:
+            history.find(hour)
+        if self.explains:
+            self.reason |= {"value": size, "holds": holds}
+        return holds
+
+    def _limit(self, history: History, hour: int) -> tuple[float, bool]:
+        """What the hour may come to, and whether that is by what is known of the group."""
+        part, today = self.part, hour // 24
+        usable = history.usable(today, self._length)
+        known = sum(mask.bit_count() for _, mask, _ in usable)
+        is_known = known >= part.min_hours
+        if is_known and part.against == "own":
+            found = self._limit_of(part.compare, self._sample(history, usable, hour))
+            self.reason = found[1] | {"by": "own history", "hours_known": known}
+            return found[0], True
+        if part.against == "peers" or part.start == "peers":
+            peers = self._peers_limit(history.peer, hour)
+            if peers is not None:
+                self.reason = peers[1] | {"by": "peers", "hours_known": known}
+                return peers[0], part.against == "peers"
+        is_silent = part.start == "silent"
+        self.reason = {"by": "the threshold alone" if not is_silent else "nothing yet", "hours_known": known}
+        return (math.inf if is_silent else -math.inf), False
+
+    def _sample(self, history: History, usable: Sequence[tuple[int, int, int]], hour: int) -> list[int]:
+        """What the hours like this one came to."""
+        today, now = divmod(hour, 24)
+        by_day = {day: (mask, place) for day, mask, place in usable}
+        days = range(usable[-1][0], today) if usable else ()
+        if self.part.season == "none":
+            each = [(mask, place, bit) for mask, place in by_day.values() for bit in range(24) if mask >> bit & 1]
+            return _values(history, each)
+        beside = range(max(0, now - 1), min(24, now + 2))
+        empty = (0, 0)
+        if self.part.season == "week":
+            found = _values(
+                history, ((*by_day.get(day, empty), bit) for day in days if (today - day) % 7 == 0 for bit in beside)
+            )
+            if len(found) >= FEW:
+                return found
+        return _values(history, ((*by_day.get(day, empty), bit) for day in days for bit in beside))
+
+    # --- peers ---------------------------------------------------------------------------------------------
+
+    def _join(self, key: int, history: History, peer: int) -> None:
+        self._members.get(history.peer, set()).discard(key)
+        history.peer = peer
+        if peer:
+            self._members.setdefault(peer, set()).add(key)
+
+    def _peers_limit(self, peer: int, hour: int) -> tuple[float, dict[str, Any]] | None:
+        """By the histories of all peers together; None where too few of them are known well enough."""
+        if (peer, hour) not in self._of_peers:
+            if len(self._of_peers) > 10_000:
+                self._of_peers.clear()
+            self._of_peers[peer, hour] = self._ask_peers(peer, hour)
+        return self._of_peers[peer, hour]
+
+    def _ask_peers(self, peer: int, hour: int) -> tuple[float, dict[str, Any]] | None:
+        assert self.part.peers is not None
+        samples = []
+        for key in self._members.get(peer, ()):
+            history = self.cells.get(key)
+            usable = history.usable(hour // 24, self._length) if history is not None else []
+            if history is not None and sum(mask.bit_count() for _, mask, _ in usable) >= self.part.min_hours:
+                samples.append(self._sample(history, usable, hour))
+        if not peer or len(samples) < self.part.peers.min_members:
+            return None
+        limit, reason = self._limit_of(self.part.compare, [value for sample in samples for value in sample])
+        return limit, reason | {"members": len(samples)}
+
+    # --- kept ----------------------------------------------------------------------------------------------
+
+    def pack(self, cell: History) -> bytes:
+        return cell.pack()
+
+    def unpack(self, packed: bytes) -> History:
+        return unpacked(packed)
+
+    def take(self, key: int, cell: History) -> None:
+        super().take(key, cell)
+        if cell.peer:
+            self._members.setdefault(cell.peer, set()).add(key)
+
+    def newest(self, cell: History) -> Micros:
+        return cell.hour * HOUR
+
+    @property
+    def retention(self) -> Micros:
+        return self.part.history + DAY
+
+
+def _values(history: History, hours: Iterable[tuple[int, int, int]]) -> list[int]:
+    found = (history.at(mask, place, bit) for mask, place, bit in hours)
+    return [value for value in found if value is not None]
+
+
+# --- methods -----------------------------------------------------------------------------------------------
+
+
+def _median(ranked: Sequence[float]) -> float:
+    half = len(ranked) // 2
+    if not ranked:
+        return 0
+    return ranked[half] if len(ranked) % 2 else (ranked[half - 1] + ranked[half]) / 2
+
+
+def _median_mad(part: ComparePart, sample: Sequence[int]) -> tuple[float, dict[str, Any]]:
+    median = _median(sorted(sample))
+    deviation = _median(sorted(abs(each - median) for each in sample))
+    scale = max(deviation, part.floor, math.sqrt(median))
+    limit = median + part.times * scale
+    return limit, {"usual": median, "deviation": round(scale, 2), "limit": round(limit, 2), "hours": len(sample)}
+
+
+def _percentile(part: ComparePart, sample: Sequence[int]) -> tuple[float, dict[str, Any]]:
+    ranked = sorted(sample)
+    rank = ranked[max(0, math.ceil(part.percentile / 100 * len(ranked)) - 1)] if ranked else 0
+    limit = max(rank * part.times, part.floor)
+    return limit, {"usual": rank, "percentile": part.percentile, "limit": round(limit, 2), "hours": len(sample)}
+
+
+def _ratio(part: ComparePart, sample: Sequence[int]) -> tuple[float, dict[str, Any]]:
+    median = _median(sorted(sample))
+    limit = max(median, part.floor) * part.times
+    return limit, {"usual": median, "limit": round(limit, 2), "hours": len(sample)}
+
+
+METHODS: dict[str, Callable[[ComparePart, Sequence[int]], tuple[float, dict[str, Any]]]] = {
+    "median_mad": _median_mad,
+    "percentile": _percentile,
+    "ratio": _ratio,
+}
+"""Each method: what an hour may come to, by what the hours like it came to."""
