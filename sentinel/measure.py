@@ -109,6 +109,11 @@ class Measure:
         for name, lane in engine.lanes.items():
             for rule, field in lane.unseen.never_seen():
                 metrics.rule_field_never_seen.labels(rule, field, name).set(1)
+        for rule, judges in engine.judges.of_rule.items():
+            for judge in judges:
+                self._count(metrics.evictions, judge.evicted, ("evicted", rule, judge.kind), rule)
+                for field, total in judge.missing.items():
+                    self._count(metrics.group_field_missing, total, ("missing", rule, judge.kind, field), rule, field)
         for tally in engine.tallies:
             rule = tally.rule.about.key
             self._count(metrics.evictions, tally.evicted, ("evicted", rule), rule)

@@ -145,9 +145,10 @@ class Finding:
     The same `id` may come again with `update` set: the episode goes on, and the numbers are its newest. `group` and
     `case_key` hold clear values (they leave memory only encrypted or as keyed hashes). `subject_hashes` are the keyed
     hashes of the data subjects seen since the finding was last given out; `subjects` is their distinct number in the
-    window at that moment, None where the events name none. `value_is_estimate`: the window held more than is kept, and
-    `value` is about right (as are `subjects` of its updates). `evidence` has at most 100 places; `evidence_total` says
-    how many there are. `response` is what the rule's author says is to be done first.
+    window at that moment, None where the events name none. `because`: in what it is unusual, in words without anything
+    personal. `value_is_estimate`: the window held more than is kept, and `value` is about right (as are `subjects` of
+    its updates). `evidence` has at most 100 places; `evidence_total` says how many there are. `response` is what the
+    rule's author says is to be done first.
     """
 
     id: str
@@ -177,6 +178,7 @@ class Finding:
     subject_hashes: tuple[int, ...] = ()
     suppressed: int = 0
     value_is_estimate: bool = False
+    because: tuple[str, ...] = ()
     response: str = ""
 
 

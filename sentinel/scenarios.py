@@ -155,6 +155,7 @@ def finding_row(finding: Finding, shown: str) -> dict[str, Any]:
         "fired_at": rfc3339(finding.fired_at, digits),
         "value": finding.value,
         **({"value_is_estimate": True} if finding.value_is_estimate else {}),
+        **({"because": list(finding.because)} if finding.because else {}),
         "subjects": finding.subjects,
         "source": shown,
         "evidence": [{"path": e.path, "offset": e.offset, "length": e.length} for e in finding.evidence],

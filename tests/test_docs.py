@@ -9,7 +9,8 @@ import re
 from collections.abc import Iterator
 from functools import cache
 from pathlib import Path
-from typing import Any
+from types import UnionType
+from typing import Any, get_args
 
 import pytest
 
@@ -18,9 +19,10 @@ from sentinel.__main__ import COMMANDS, load
 from sentinel.acts import MOVES
 from sentinel.cases.moves import DISMISSALS
 from sentinel.detect import ruletests
-from sentinel.detect.additions import Additions, Part
+from sentinel.detect.additions import Additions
 from sentinel.detect.correlations import KINDS
 from sentinel.detect.modifiers import MODIFIERS
+from sentinel.detect.part import Part
 from sentinel.files import rule_files
 from sentinel.formats.base import FormatOptions
 from sentinel.metrics import Metrics
@@ -196,15 +198,21 @@ def additions(part: type[Part], above: str = "") -> Iterator[str]:
     """Every key of the `sentinel:` map that is one or holds one, as `suppress.for`."""
     for field, about in part.model_fields.items():
         key = above + str(about.serialization_alias or field)
-        kind = about.annotation
-        if isinstance(kind, type) and issubclass(kind, Part):
-            yield from additions(kind, f"{key}.")
+        kind: Any = about.annotation
+        parts = [each for each in (get_args(kind) if isinstance(kind, UnionType) else (kind,)) if is_part(each)]
+        if parts:
+            yield from additions(parts[0], f"{key}.")
         else:
             yield key
 
 
+def is_part(kind: Any) -> bool:
+    return isinstance(kind, type) and issubclass(kind, Part)
+
+
 def test_every_key_of_the_sentinel_map_is_explained() -> None:
-    assert [key for key in additions(Additions) if f"`{key}`" not in page("rules.md")] == []
+    written = page("rules.md") + page("unusual.md")
+    assert [key for key in additions(Additions) if f"`{key}`" not in written] == []
 
 
 def test_every_room_and_every_part_of_the_engine_is_on_the_map() -> None:
@@ -212,7 +220,7 @@ def test_every_room_and_every_part_of_the_engine_is_on_the_map() -> None:
     rooms = [
         path.stem for path in (ROOT / "sentinel").iterdir() if path.suffix == ".py" or (path / "__init__.py").exists()
     ]
-    rooms += [path.stem for path in (ROOT / "sentinel" / "detect").glob("*.py")]
+    rooms += [path.stem for path in (ROOT / "sentinel" / "detect").rglob("*.py")]
     assert [room for room in rooms if room != "__init__" and not re.search(rf"`{room}[`/]", found)] == []
 
 
@@ -233,6 +241,21 @@ def test_the_rules_that_are_shown_work_and_pass_their_tests(tmp_path: Path) -> N
     outcomes = [outcome for about in abouts for outcome in ruletests.run(about, book.rules, log)]
     assert len(outcomes) >= 6
     assert [outcome for outcome in outcomes if not outcome.passed] == []
+
+
+@pytest.mark.parametrize("number", range(len(blocks(DOCS / "unusual.md", "yaml"))))
+def test_each_condition_on_what_is_unusual_is_shown_by_a_rule_that_passes_its_tests(
+    number: int, tmp_path: Path
+) -> None:
+    shown = blocks(DOCS / "unusual.md", "yaml")[number]
+    (tmp_path / "shown.yml").write_text(shown, encoding="utf-8")
+    book, problems = rulebook.read(rule_files([tmp_path]), None)
+    assert [str(problem) for problem in problems] == []
+    log = formats.make("json", FormatOptions())
+    abouts = [*(rule.about for rule in book.rules.detections), *(rule.about for rule in book.rules.correlations)]
+    found = [outcome for about in abouts for outcome in ruletests.run(about, book.rules, log)]
+    assert len(found) >= 2
+    assert [outcome for outcome in found if not outcome.passed] == []
 
 
 def test_the_first_case_of_the_readme_has_a_configuration_without_errors(tmp_path: Path) -> None:

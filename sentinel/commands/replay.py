@@ -82,8 +82,10 @@ def _line(finding: Finding) -> str:
     shadow = "  (shadow)" if finding.mode.value == "shadow" else ""
     when = rfc3339(finding.fired_at, finding.digits)
     about = "about " if finding.value_is_estimate else ""
+    because = f"  ({'; '.join(finding.because)})" if finding.because else ""
     return safe(
-        f"{when}  {finding.level.word:<13} {finding.rule}  {group}  value {about}{finding.value}{people}{shadow}"
+        f"{when}  {finding.level.word:<13} {finding.rule}  {group}  "
+        f"value {about}{finding.value}{people}{because}{shadow}"
     )
 
 

@@ -8,6 +8,7 @@ from pydantic import AliasChoices, Field, field_validator
 
 from sentinel.clock import MINUTE
 from sentinel.detect.part import Part, Words
+from sentinel.detect.unusual.baseline import BaselinePart
 from sentinel.detect.unusual.first_seen import FirstSeenPart
 from sentinel.durations import Duration
 from sentinel.model import Mode
@@ -103,6 +104,7 @@ class Additions(Part):
     response: str = ""
     timezone: str = "UTC"
     first_seen: FirstSeenPart | None = None
+    baseline: BaselinePart | None = None
     lists: dict[str, list[str] | ListFile] = Field(default_factory=dict)
     tests: tuple[RuleTest, ...] = ()
     expires: str | None = None

@@ -118,12 +118,16 @@ class Tally:
     """All groups of one correlation: the state that must survive a restart.
 
     `late`: how much older than its source's newest an event may be. `multiples`: of the threshold, at which an episode
-    is told of again. `tell_evicted` hears which groups were given up; None while what was counted is counted again, for
-    then it is known already.
+    is told of again. `is_plain`: the condition is a threshold and nothing else. `silence` is what is noted of the last
+    event instead of a finding, where the threshold was reached and the windows are not unusual. `tell_evicted` hears
+    which groups were given up; None while what was counted is counted again, for then it is known already.
     """
+
+    silence: str | None = None
 
     def __init__(self, rule: Correlation) -> None:
         self.rule = rule
+        self.is_plain = rule.bounds is None
         self.distinct = rule.kind == "value_count"
         self.measure = measure_of(rule)
         self.summaries: dict[int, Summary] = {}
@@ -136,7 +140,7 @@ class Tally:
         self.missing: dict[str, int] = {}
         self._span = rule.timespan
         self._quiet = rule.quiet
-        self._threshold = rule.threshold if rule.bounds is None else math.inf
+        self._threshold = self._least = rule.threshold if rule.bounds is None else math.inf
         self.late = rule.about.additions.runtime.late
         self._most = rule.about.additions.runtime.max_groups
         self._most_entries = most_entries(rule)
@@ -164,9 +168,19 @@ class Tally:
         if window.head > PRUNED_FROM:
             window.forget(self._settled(group, entry, floor) - self._span)
         if size is not None:
-            return self._held(group, entry, ((entry[0], size),)) if size >= self._threshold else None
-        held = window.insert(entry, self._span, self._threshold)
+            return self._held(group, entry, ((entry[0], size),)) if size >= self._least else None
+        held = window.insert(entry, self._span, self._least)
         return self._held(group, entry, held) if held else None
+
+    def look(self, key: int, values: Sequence[str], fields: Mapping[str, Any]) -> None:
+        """See of an event that is about to be counted what judges want to know."""
+
+    def recall(self, finding: str | None) -> None:
+        """The event that is about to be counted again had this finding, or this silence."""
+
+    def because(self) -> tuple[str, ...]:
+        """Why the windows that fired last were unusual."""
+        return ()
 
     def crowded(self, window: Window, depth: int, newest: Micros, dropped: list[Micros]) -> Crowded:
         """A window that is as crowded as it was when it was saved."""

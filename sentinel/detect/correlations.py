@@ -2,20 +2,20 @@
 
 from __future__ import annotations
 
-import hashlib
 import math
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import replace
 from typing import Any, cast, get_args
 
-import orjson
-
 from sentinel.clock import Micros
+from sentinel.detect import placing
 from sentinel.detect.draft import Draft
 from sentinel.detect.lint import ask_pysigma
+from sentinel.detect.lists import Texts, resolved
 from sentinel.detect.measures import NUMERIC, TEMPORAL
 from sentinel.detect.presence import read as read_presence
 from sentinel.detect.rules import About, Bounds, Correlation, Detection, Kind, Presence
+from sentinel.detect.unusual.judge import fingerprint
 from sentinel.detect.values import ValueRefused
 from sentinel.durations import parse as parse_duration
 from sentinel.problems import did_you_mean
@@ -38,9 +38,9 @@ def with_rules(correlation: Correlation, by_key: Mapping[str, Detection]) -> Cor
     return replace(correlation, rules=tuple(by_key[rule.about.key] for rule in correlation.rules))
 
 
-def read_all(drafts: Sequence[tuple[Draft, About]], detections: Sequence[Detection]) -> list[Correlation]:
+def read_all(drafts: Sequence[tuple[Draft, About]], detections: Sequence[Detection], lists: Texts) -> list[Correlation]:
     """The correlations that could be read, those that others refer to first; problems are added to the drafts."""
-    readers = {about.key: _Reader(draft, about) for draft, about in drafts}
+    readers = {about.key: _Reader(draft, about, lists) for draft, about in drafts}
     by_reference = {ref: about.key for _, about in drafts for ref in (about.id, about.name) if ref}
     known: dict[str, Detection | Correlation] = {
         ref: rule for rule in detections for ref in (rule.about.id, rule.about.name) if ref
@@ -70,8 +70,9 @@ def _open_references(reader: _Reader, by_reference: Mapping[str, str], waiting: 
 class _Reader:
     """One correlation document while it is being read."""
 
-    def __init__(self, draft: Draft, about: About) -> None:
+    def __init__(self, draft: Draft, about: About, lists: Texts) -> None:
         self.draft = draft
+        self.lists = lists
         self.about = about
         self.value: Mapping[str, Any] = draft.value["correlation"]
         self.references = _texts(self.value.get("rules"))
@@ -93,6 +94,12 @@ class _Reader:
         aliases = self._aliases(known)
         condition = _Condition(draft, value, str(kind), [rule.about.key for rule in rules])
         self._check_groups(rules, aliases)
+        group_by = _texts(value.get("group-by"))
+        placing.check(draft, self.about.additions, str(kind))
+        placing.check_correlation(
+            draft, self.about.additions, group_by, condition.fields, is_judged_at_end=condition.bounds is not None
+        )
+        lists = resolved(draft, self.about.additions.lists, self.lists)
         if draft.is_sound:
             ask_pysigma(draft)
         if not draft.is_sound:
@@ -102,12 +109,14 @@ class _Reader:
             about=self.about,
             kind=cast("Kind", kind),
             rules=tuple(rule for rule in rules if isinstance(rule, Detection)),
-            group_by=_texts(value.get("group-by")),
+            group_by=group_by,
             timespan=timespan,
             threshold=condition.threshold,
             fields=condition.fields,
             generate=bool(value.get("generate", False)),
             fingerprint=_fingerprint(self.about, rules),
+            counted=_counted(self.about, value, condition.fields, rules),
+            lists=lists,
             order=tuple(rule.about.key for rule in rules),
             chained=tuple(rule.about.key for rule in chained),
             aliases=aliases,
@@ -204,7 +213,24 @@ def _fingerprint(about: About, rules: Iterable[Detection | Correlation]) -> str:
             additions = rule.about.additions
             parts += [rule.about.source["detection"], [source.category, source.product, source.service]]
             parts += [additions.lists, additions.timezone]
-    return hashlib.sha256(orjson.dumps(parts, option=orjson.OPT_SORT_KEYS, default=str)).hexdigest()[:32]
+    return fingerprint(parts)
+
+
+def _counted(
+    about: About, section: Mapping[str, Any], fields: Sequence[str], rules: Iterable[Detection | Correlation]
+) -> str:
+    """A digest of what is counted and how, but for the threshold and the values of lists: what has been learned of it
+    is still true when those change.
+    """
+    how = {key: section.get(key) for key in ("type", "group-by", "timespan", "aliases")}
+    parts: list[Any] = [about.key, how, fields, about.additions.timezone]
+    for rule in rules:
+        if isinstance(rule, Correlation):
+            parts.append(rule.counted)
+        else:
+            source = rule.logsource
+            parts += [rule.about.source["detection"], [source.category, source.product, source.service]]
+    return fingerprint(parts)
 
 
 # --- conditions --------------------------------------------------------------------------------------------

@@ -9,6 +9,7 @@ from typing import Any
 from sentinel.detect.correlate import Tally
 from sentinel.detect.counters import Counter, HashText, Names, counter, group_fields
 from sentinel.detect.fields import Getter, getter, getter_of
+from sentinel.detect.lane import SourceView
 from sentinel.detect.measures import TEMPORAL
 from sentinel.detect.pipelines import Pipeline
 from sentinel.detect.rules import Correlation, RuleSet
@@ -67,9 +68,17 @@ _Counted = tuple[int, str, int, Names]
 
 
 class Courses:
-    """Finds out what becomes of events. `hash_text` makes the keyed hashes that stand for counted values."""
+    """Finds out what becomes of events. `hash_text` makes the keyed hashes that stand for counted values. `known` are
+    the courses by source; those of `judged` rules, by their number, are not among them, for of each event it is asked
+    anew which of its rules it matches.
+    """
 
-    def __init__(self, rules: RuleSet, tallies: Sequence[Tally], hash_text: HashText) -> None:
+    def __init__(
+        self, rules: RuleSet, tallies: Sequence[Tally], hash_text: HashText, judged: frozenset[int] = frozenset()
+    ) -> None:
+        self.known: dict[str, dict[tuple[int, ...], Course]] = {}
+        self._narrowed: dict[tuple[str, tuple[int, ...]], Course] = {}
+        self._judged = judged
         self._rules = rules
         self._tallies = tallies
         self._hash = hash_text
@@ -82,7 +91,19 @@ class Courses:
             for rule in rules.detections
         ]
 
-    def course(self, numbers: tuple[int, ...], pipeline: Pipeline) -> Course:
+    def course(self, numbers: tuple[int, ...], view: SourceView) -> Course:
+        """What becomes of an event of the source that matches exactly these rules."""
+        if self._judged.isdisjoint(numbers):
+            known = self.known[view.name]
+            if numbers not in known:
+                known[numbers] = self._course(numbers, view.names)
+            return known[numbers]
+        key = view.name, numbers
+        if key not in self._narrowed:
+            self._narrowed[key] = self._course(numbers, view.names)
+        return self._narrowed[key]
+
+    def _course(self, numbers: tuple[int, ...], pipeline: Pipeline) -> Course:
         """What becomes of an event that matches exactly these rules, of a source that has this pipeline.
 
         An event that matches several rules of a count counts once; in a temporal correlation it is each of them.

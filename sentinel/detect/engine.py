@@ -20,6 +20,7 @@ from sentinel.detect.fields import single
 from sentinel.detect.floods import Floods
 from sentinel.detect.hashes import Hashes
 from sentinel.detect.journal import Counted, Journal, Streams
+from sentinel.detect.judges import Judges
 from sentinel.detect.lane import WATCH, Lane, Match, Purpose, SourceView
 from sentinel.detect.rules import RuleSet
 from sentinel.detect.windows import LENGTH_BITS, LONGEST, STRIDE
@@ -60,11 +61,11 @@ class Engine:
         self._entries = tuple(entries)
         self._identity = identity
         self.lanes: dict[str, Lane] = {}
-        self._courses: dict[str, dict[tuple[int, ...], Course]] = {}
+        self.judges = Judges(rules, self.hash_text)
+        self.tallies = [self.judges.tally(each) for each in (*rules.correlations, *quieted(rules))]
+        self._routes = Courses(rules, self.tallies, self.hash_text, self.judges.numbers)
         for view in sources:
             self.open_lane(view)
-        self.tallies = [Tally(each) for each in (*rules.correlations, *quieted(rules))]
-        self._routes = Courses(rules, self.tallies, self.hash_text)
         self._bounded = [index for index, tally in enumerate(self.tallies) if tally.rule.bounds is not None]
         self._chains = self._routes.chained()
         self.closed: Micros = 0
@@ -82,7 +83,8 @@ class Engine:
     def open_lane(self, view: SourceView) -> None:
         """From now on blocks of this source can be judged."""
         rules = self.rules
-        self._courses[view.name] = {}
+        self._routes.known[view.name] = {}
+        self.judges.open_source(view)
         self.lanes[view.name] = Lane(
             view, rules.detections, rules.correlations, self._entries, self._identity, self._purpose
         )
@@ -112,14 +114,14 @@ class Engine:
             if event.block is not block:
                 block = event.block
                 stream = self.streams.number(block.source, block.stream)
-                courses = self._courses[block.source]
+                courses = self._routes.known[block.source]
             assert block is not None
             high = self.high.get(block.source)
             if high is None or event.time > high:
                 high = self._watermark(event, block.source, now)
             course = courses.get(match.rules)
             if course is None:
-                course = self._course(match.rules, block.source)
+                course = self._course(self.judges.kept(match), block.source)
             subject = event.fields.get(access.SUBJECT)
             subject = hash_text(subject) if type(subject) is str else self._subject(event, course)
             found += [self._detected(number, event, subject) for number in course.detected]
@@ -133,10 +135,7 @@ class Engine:
         return found
 
     def _course(self, rules: tuple[int, ...], source: str) -> Course:
-        known = self._courses[source]
-        if rules not in known:
-            known[rules] = self._routes.course(rules, self.lanes[source].view.names)
-        return known[rules]
+        return self._routes.course(rules, self.lanes[source].view)
 
     def group(self, match: Match, tally: Tally) -> tuple[list[str] | None, int]:
         """The group of a rule that counts the event, in clear and as its key; None where a field of it is missing."""
@@ -202,7 +201,7 @@ class Engine:
         rule = self.rules.detections[number]
         identity = findings.finding_id(rule.about, event, self.ordinals)
         self._note_ordinal()
-        return findings.of_detection(rule, event, identity, subject)
+        return findings.of_detection(rule, event, identity, subject, self.judges.because(rule.about))
 
     def _count(
         self,
@@ -215,14 +214,16 @@ class Engine:
     ) -> None:
         tally = step.tally
         floor = self.floor
-        if tally.rule.bounds is not None:
-            self._wait(step, event, values, key, entry)
-            found += self._flooded(event)
-            return
+        if not tally.is_plain:
+            if tally.rule.bounds is not None:
+                self._wait(step, event, values, key, entry)
+                found += self._flooded(event)
+                return
+            tally.look(key, values, event.fields)
         fired = tally.insert(key, entry, floor)
         if self.floods.new:
             found += self._flooded(event)
-        identity = None
+        identity = tally.silence
         if fired is not None:
             finding = self._begun(tally, values, event, fired, step.number, entry[2])
             identity = finding.id
@@ -327,7 +328,8 @@ class Engine:
         identity = findings.finding_id(tally.rule.about, event, self.ordinals)
         self._note_ordinal()
         if number >= 0 and tally.rule.about is self.rules.detections[number].about:
-            return findings.of_detection(self.rules.detections[number], event, identity, subject)
+            because = self.judges.because(tally.rule.about)
+            return findings.of_detection(self.rules.detections[number], event, identity, subject, because)
         return findings.of_window(tally, values, event, fired, identity, self.streams)
 
     def _note_ordinal(self) -> None:
@@ -342,6 +344,7 @@ class Engine:
             tally.wait(key, entry, waited[0], floor)
             tally.summaries[key] = waited[1]
             return
+        tally.recall(finding)
         fired = tally.insert(key, entry, floor)
         if fired is not None and finding is not None:
             tally.begin(key, _episode(finding, source, digits, fired), floor)
@@ -358,6 +361,7 @@ class Engine:
         """Forget some of the groups that have long been silent. Changes no finding; to be called now and then."""
         for tally in self.tallies:
             tally.sweep(self.floor)
+        self.judges.sweep(self.floor)
 
     def updates(self) -> list[Finding]:
         """How the episodes that went on since this was last asked stand now."""

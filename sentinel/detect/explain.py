@@ -27,6 +27,8 @@ class Explainer:
     def __init__(self, engine: Engine, rules: Sequence[str]) -> None:
         self._engine = engine
         self._wanted = frozenset(rules)
+        for judge in engine.judges.all:
+            judge.explains = True
         self._suppressed: dict[str, str] = {}
 
     def records(self, block: Block) -> Iterator[dict[str, Any]]:
@@ -41,6 +43,8 @@ class Explainer:
     def _record(self, match: Match, offset: int) -> dict[str, Any]:
         event = match.event
         lane = self._engine.lanes[event.block.source]
+        for judge in self._engine.judges.all:
+            judge.reason = {}
         fired = {finding.rule: finding for finding in self._engine.correlate((match,), None) if not finding.update}
         fields = {name: value for name, value in event.fields.items() if not name.startswith(ACCESS)}
         access = {name: value for name, value in event.fields.items() if name.startswith(ACCESS)}
@@ -87,8 +91,10 @@ class Explainer:
             "selections": {name: _selection(part, event) for name, part in rule.selections.items()},
             "filters": filters,
             "window": None,
+            "unusual": self._unusual(rule.about.key),
             "fired": rule.about.key in fired,
-            "suppressed_by": _why_silent(
+            "suppressed_by": self._usual(rule.about.key)
+            or _why_silent(
                 rule.about.key in fired, matched, silent=rule.about.key in self._engine.rules.silent, filters=filters
             ),
         }
@@ -111,9 +117,18 @@ class Explainer:
             "selections": {each.about.key: {"matched": each.about.key in feeds, "because": []} for each in rule.rules},
             "filters": [],
             "window": window,
+            "unusual": self._unusual(rule.about.key),
             "fired": has_fired,
-            "suppressed_by": why,
+            "suppressed_by": self._usual(rule.about.key) or why,
         }
+
+    def _unusual(self, rule: str) -> dict[str, Any] | None:
+        """What each judge of the rule went by; None where none was asked."""
+        return {each.kind: each.reason for each in self._engine.judges.of_rule.get(rule, ()) if each.reason} or None
+
+    def _usual(self, rule: str) -> str | None:
+        found = self._unusual(rule) or {}
+        return "it is not unusual" if any(not reason.get("holds", True) for reason in found.values()) else None
 
     def _window(self, tally: Tally, match: Match) -> dict[str, Any] | None:
         values, key = self._engine.group(match, tally)

@@ -58,7 +58,7 @@ def closed_id(about: About, time: Micros, digest: str, ordinals: Ordinals) -> st
     return "f_" + hashlib.sha256(f"{rule}\0{time}\0{digest}\0{ordinal}".encode()).hexdigest()[:32]
 
 
-def of_detection(rule: Detection, event: Event, identity: str, subject: int) -> Finding:
+def of_detection(rule: Detection, event: Event, identity: str, subject: int, because: tuple[str, ...] = ()) -> Finding:
     """The finding of one event. Its case key: what the rule names, else the actor, else the rule itself."""
     about = rule.about
     actors = _actors(event, (rule,))
@@ -78,6 +78,7 @@ def of_detection(rule: Detection, event: Event, identity: str, subject: int) -> 
         evidence=(found,),
         evidence_total=1,
         rules=(rule,),
+        because=because,
     )
 
 
@@ -103,6 +104,7 @@ def of_window(tally: Tally, values: Sequence[str], event: Event, fired: Fired, i
         evidence=evidence,
         evidence_total=len(entries),
         rules=rule.rules,
+        because=tally.because(),
     )
 
 
@@ -199,6 +201,7 @@ def _finding(  # noqa: PLR0913  (a finding has so many parts; every one is named
     evidence: tuple[Evidence, ...],
     evidence_total: int,
     rules: tuple[Detection, ...],
+    because: tuple[str, ...],
     value_is_estimate: bool = False,
 ) -> Finding:
     return Finding(
@@ -228,6 +231,7 @@ def _finding(  # noqa: PLR0913  (a finding has so many parts; every one is named
         systems=_texts(event, access.SYSTEM),
         categories=_categories(event, rules, about),
         subject_hashes=subject_hashes,
+        because=because,
     )
 
 

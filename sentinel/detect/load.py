@@ -11,7 +11,7 @@ from datetime import UTC, date, datetime, time
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
 from sentinel.clock import DAY, from_datetime
-from sentinel.detect import correlations
+from sentinel.detect import correlations, placing
 from sentinel.detect.additions import Additions
 from sentinel.detect.conditions import read as read_condition
 from sentinel.detect.draft import Draft
@@ -39,7 +39,7 @@ def load(documents: Iterable[Document], lists: Texts | None = None) -> tuple[Rul
     for draft in drafts:
         lint(draft)
     detections, filters, counts = _read_all(drafts, lists or {})
-    known = correlations.read_all(counts, detections)
+    known = correlations.read_all(counts, detections, lists or {})
     silent = {key for each in known if not each.generate for key in each.order}
     ready = _filtered(detections, filters)
     problems = [problem for draft in drafts for problem in draft.problems]
@@ -155,6 +155,7 @@ def logsource_of(draft: Draft) -> LogSource:
 def _detection(draft: Draft, about: About, lists: Texts) -> Detection | None:
     selections = _selections(draft, about, "detection", lists)
     node = _condition(draft, "detection", selections)
+    placing.check(draft, about.additions, "detection")
     if draft.is_sound:
         ask_pysigma(draft)
     if node is None or not draft.is_sound:
@@ -167,6 +168,7 @@ def _filter(draft: Draft, about: About, lists: Texts) -> Filter | None:
     selections = _selections(draft, about, "filter", lists)
     node = _condition(draft, "filter", selections)
     over = _end_of(draft, about.additions.expires)
+    placing.check(draft, about.additions, "filter")
     if node is None or not draft.is_sound:
         return None
     rules = draft.value["filter"].get("rules")

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Any, Literal
 
@@ -115,6 +115,9 @@ class Filter:
 class Correlation:
     """A rule over many events of one group. Windows are (t - timespan, t] of event time, in microseconds.
 
+    `counted` is a digest of what is counted and how, whatever the threshold; empty for what no document says. `lists`
+    are those of the rule with their values.
+
     `rules` are the detections it refers to and `chained` the keys of correlations; `order` are the keys of all of them
     as written. With `bounds` the condition is judged when a window can change no more; otherwise it holds as soon as
     the measure reaches `threshold`. `aliases` give the field of a group or of the counted value by alias and rule.
@@ -135,6 +138,8 @@ class Correlation:
     percentile: int = 50
     bounds: Bounds | None = None
     expression: Presence | None = None
+    counted: str = ""
+    lists: Mapping[str, Sequence[str]] = field(default_factory=dict)
 
     @property
     def quiet(self) -> Micros:

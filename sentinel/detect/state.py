@@ -20,6 +20,7 @@ from sentinel.detect.correlate import Episode, Group, Summary, Tally
 from sentinel.detect.crowded import Crowded
 from sentinel.detect.engine import Engine
 from sentinel.detect.journal import Journal
+from sentinel.detect.unusual import cells
 from sentinel.detect.windows import STRIDE
 
 SHARDS = 16
@@ -35,7 +36,8 @@ SAVED = tuple(each.name for each in fields(Episode) if each.name not in ("has_ne
 def delta(engine: Engine) -> bytes | None:
     """What was counted since this was last asked; None where nothing was."""
     journal = engine.journal
-    if not journal.inserted and not journal.ordinals:
+    known = cells.changed(engine.judges.all)
+    if not journal.inserted and not journal.ordinals and not known:
         return None
     numbers: array[int] = array("q")
     found: dict[int, str] = {}
@@ -53,6 +55,7 @@ def delta(engine: Engine) -> bytes | None:
         "evicted": journal.evicted,
         "floods": engine.floods.saved(engine.tallies),
         "ordinals": journal.ordinals,
+        "cells": known,
         "high": engine.high,
         "closed": engine.closed,
     }
@@ -83,6 +86,7 @@ def base(engine: Engine, shard: int) -> bytes:
         tallies.append({"fingerprint": tally.rule.fingerprint, "groups": groups})
     head = {
         "tallies": tallies,
+        "cells": cells.of_shard(engine.judges.all, lambda key: shard_of(key) == shard),
         "high": engine.high,
         "streams": [] if shard else [[number, *known] for number, known in engine.streams.known.items()],
         "floods": [] if shard else engine.floods.saved(engine.tallies),
@@ -143,6 +147,7 @@ def _restore_base(engine: Engine, blob: bytes) -> None:
                     tally.summaries[key] = _summary(waiting[1])
                     tally.restore_waiting(key)
             start += length
+    cells.restore(engine.judges.all, head.get("cells", []))
     _raise_high(engine, head["high"])
     engine.ordinals.seen |= dict(head["ordinals"])
     if head["floods"]:
@@ -192,6 +197,7 @@ def _replay(engine: Engine, sequence: int, blob: bytes, as_of: dict[int, int]) -
             engine.count_again(counted, waited.get(place))
     _raise_high(engine, head["high"])
     _restore_streams(engine, head["streams"])
+    cells.restore(engine.judges.all, head.get("cells", []), lambda key: as_of[shard_of(key)] < sequence)
     engine.close_again(head["closed"])
     if as_of[0] < sequence:
         engine.floods.restore(head["floods"], engine.tallies)

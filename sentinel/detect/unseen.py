@@ -14,6 +14,7 @@ from sentinel.detect.counters import counted_fields, group_fields
 from sentinel.detect.fields import MISSING, Getter, getter
 from sentinel.detect.match import items
 from sentinel.detect.pipelines import Pipeline
+from sentinel.detect.placing import named_fields
 from sentinel.detect.predicates import TIME_FIELD
 from sentinel.detect.rules import Correlation, Detection
 from sentinel.detect.witness import DERIVED
@@ -135,11 +136,12 @@ def used(
         additions = rule.about.additions
         found.update(name for name in (additions.data.subject, additions.data.actor) if name is not None)
         names = pipeline.names(rule.logsource)
-        found.update((*additions.case.key, *(new for old in additions.suppress.per for new in names.get(old, (old,)))))
+        renamed = (*additions.suppress.per, *named_fields(additions))
+        found.update((*additions.case.key, *(new for old in renamed for new in names.get(old, (old,)))))
         for correlation in correlations:
             if any(each.about.key == rule.about.key for each in correlation.rules):
                 key = rule.about.key
                 groups = (*group_fields(correlation, key, names), *counted_fields(correlation, key, names))
                 found.update(name for each in groups for name in each)
-                found.update(correlation.about.additions.case.key)
+                found.update((*correlation.about.additions.case.key, *named_fields(correlation.about.additions)))
     return frozenset(found)

@@ -57,18 +57,20 @@ def days_that_count(hours: Sequence[int], today: int, length: int) -> list[int]:
 
 def limit(tops: dict[int, int], excluded: set[int], days: Sequence[int], hour: int, season: str) -> float:
     today, now = divmod(hour, 24)
-    week, every = [], []
-    for day in range(min(days), today):
-        for beside in (now - 1, now, now + 1):
-            at = day * 24 + beside
-            if 0 <= beside < 24 and at not in excluded:
-                every.append(rounded(tops.get(at, 0)))
-                if (today - day) % 7 == 0:
-                    week.append(every[-1])
+
+    def highest(day: int) -> list[int]:
+        at = [day * 24 + beside for beside in (now - 1, now, now + 1) if 0 <= beside < 24]
+        values = [rounded(tops.get(each, 0)) for each in at if each not in excluded]
+        return [max(values)] if values else []
+
     if season == "none":
         sample = [rounded(top) for at, top in tops.items() if at // 24 in days and at not in excluded]
     else:
-        sample = week if season == "week" and len(week) >= 6 else every
+        earlier = [today - 7 * week for week in range(1, 14) if today - 7 * week >= min(days)]
+        active = [day for day in earlier if any(abs(each - day) <= 3 for each in days)]
+        sample = [value for day in active for value in highest(day)] if season == "week" else []
+        if len(sample) < 3:
+            sample = [value for day in days for value in highest(day)]
     middle = median(sample) if sample else 0
     deviation = median([abs(each - middle) for each in sample]) if sample else 0
     return middle + 3 * max(deviation, 1, math.sqrt(middle))

@@ -1,9 +1,10 @@
 """Whether a window stands higher than is usual for this group at this hour of the week.
 
-What is usual is read off the group's own history (`history`): how high it stood, in each week before, at the same hour of
-the week and the hours beside it; where that is fewer than `FEW` hours, at the same hour of every day. Only days that are
-over are looked at, so an event that comes late changes no limit. A limit is worked out once an hour, and only for a
-group that has reached the threshold of the rule.
+What is usual is read off the group's own history (`history`): how high it stood at the same hour of the week, in each
+week in which it did anything; of that hour and the two beside it the highest counts, for people come early and leave
+late. Where these are fewer than `FEW`, every day on which it did anything is looked at instead. Only days that are over
+are, so an event that comes late changes no limit. A limit is worked out once an hour, and only for a group that has
+reached the threshold of the rule.
 
 Median and median absolute deviation: Leys et al., "Detecting outliers", J. Exp. Soc. Psychol. 49 (2013). The deviation
 counts as at least `floor` and the square root of the median, which is what independent events scatter by.
@@ -12,7 +13,7 @@ counts as at least `floor` and the square root of the median, which is what inde
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import Any, Literal
 from zoneinfo import ZoneInfo
 
@@ -24,8 +25,11 @@ from sentinel.detect.unusual.history import History, unpacked
 from sentinel.detect.unusual.judge import Judge
 from sentinel.durations import Duration
 
-FEW = 6
-"""Hours of the same hour of the week that say something; with fewer, every day's are looked at."""
+FEW = 3
+"""Weeks that say something of an hour of the week."""
+
+AROUND = 3
+"""Days before and after, which are the week of a day."""
 
 LONGEST: Micros = 90 * DAY
 
@@ -80,6 +84,11 @@ class BaselinePart(Part):
         if self.peers is None and "peers" in (self.cold_start, self.against):
             raise ValueError("who the peers are is not said: add 'peers: {by: FIELD}'")
         return self
+
+    @property
+    def identity(self) -> list[object]:
+        """What decides what the cells mean: how long they are kept does not."""
+        return [self.peers.by, self.peers.lists] if self.peers is not None else []
 
     @property
     def start(self) -> str:
@@ -140,8 +149,7 @@ class Baseline(Judge[History]):
             if len(ends) > 1:
                 hour = self._hours.of(end)
             if hour == history.hour:
-                if size > history.top:
-                    history.top = size
+                history.top = max(history.top, size)
             else:
                 history.note(hour, size, self._length)
             if size >= threshold and self._is_unusual(history, hour, size):
@@ -182,20 +190,28 @@ class Baseline(Judge[History]):
     def _sample(self, history: History, usable: Sequence[tuple[int, int, int]], hour: int) -> list[int]:
         """What the hours like this one came to."""
         today, now = divmod(hour, 24)
-        by_day = {day: (mask, place) for day, mask, place in usable}
-        days = range(usable[-1][0], today) if usable else ()
         if self.part.season == "none":
-            each = [(mask, place, bit) for mask, place in by_day.values() for bit in range(24) if mask >> bit & 1]
-            return _values(history, each)
+            each = ((mask, place, bit) for _, mask, place in usable for bit in range(24) if mask >> bit & 1)
+            return [value for hour_ in each if (value := history.at(*hour_)) is not None]
         beside = range(max(0, now - 1), min(24, now + 2))
-        empty = (0, 0)
-        if self.part.season == "week":
-            found = _values(
-                history, ((*by_day.get(day, empty), bit) for day in days if (today - day) % 7 == 0 for bit in beside)
-            )
+        if self.part.season == "week" and usable:
+            by_day = {day: (mask, place) for day, mask, place in usable}
+            weeks = (day for day in range(today - 7, usable[-1][0] - 1, -7) if _is_active(day, by_day))
+            found = _highest(history, (by_day.get(day, (0, 0)) for day in weeks), beside)
             if len(found) >= FEW:
                 return found
-        return _values(history, ((*by_day.get(day, empty), bit) for day in days for bit in beside))
+        return _highest(history, ((mask, place) for _, mask, place in usable), beside)
+
+    def why_of(self, key: int, ends: Ends) -> str:
+        """In words, what the windows of the group are compared with."""
+        size = max(size for _, size in ends)
+        history, hour = self.cells[key], self._hours.of(ends[-1][0])
+        self._limit(history, hour)
+        reason = self.reason
+        if "usual" not in reason:
+            return f"{size:g} before enough is known ({reason['hours_known']} of {self.part.min_hours} hours)"
+        whose = "peers" if reason["by"] == "peers" else "this hour"
+        return f"{size:g}, where {reason['usual']:g} is usual for {whose} and {reason['limit']:g} the most"
 
     # --- peers ---------------------------------------------------------------------------------------------
 
@@ -247,9 +263,18 @@ class Baseline(Judge[History]):
         return self.part.history + DAY
 
 
-def _values(history: History, hours: Iterable[tuple[int, int, int]]) -> list[int]:
-    found = (history.at(mask, place, bit) for mask, place, bit in hours)
-    return [value for value in found if value is not None]
+def _is_active(day: int, by_day: Mapping[int, Any]) -> bool:
+    return any(each in by_day for each in range(day - AROUND, day + AROUND + 1))
+
+
+def _highest(history: History, days: Iterable[tuple[int, int]], hours: Sequence[int]) -> list[int]:
+    """The highest of these hours of each day, but for days of which nothing is to be learned at them."""
+    found = []
+    for mask, place in days:
+        values = [value for hour in hours if (value := history.at(mask, place, hour)) is not None]
+        if values:
+            found.append(max(values))
+    return found
 
 
 # --- methods -----------------------------------------------------------------------------------------------
@@ -267,20 +292,20 @@ def _median_mad(part: ComparePart, sample: Sequence[int]) -> tuple[float, dict[s
     deviation = _median(sorted(abs(each - median) for each in sample))
     scale = max(deviation, part.floor, math.sqrt(median))
     limit = median + part.times * scale
-    return limit, {"usual": median, "deviation": round(scale, 2), "limit": round(limit, 2), "hours": len(sample)}
+    return limit, {"usual": median, "deviation": round(scale, 2), "limit": round(limit, 2), "compared": len(sample)}
 
 
 def _percentile(part: ComparePart, sample: Sequence[int]) -> tuple[float, dict[str, Any]]:
     ranked = sorted(sample)
     rank = ranked[max(0, math.ceil(part.percentile / 100 * len(ranked)) - 1)] if ranked else 0
     limit = max(rank * part.times, part.floor)
-    return limit, {"usual": rank, "percentile": part.percentile, "limit": round(limit, 2), "hours": len(sample)}
+    return limit, {"usual": rank, "percentile": part.percentile, "limit": round(limit, 2), "compared": len(sample)}
 
 
 def _ratio(part: ComparePart, sample: Sequence[int]) -> tuple[float, dict[str, Any]]:
     median = _median(sorted(sample))
     limit = max(median, part.floor) * part.times
-    return limit, {"usual": median, "limit": round(limit, 2), "hours": len(sample)}
+    return limit, {"usual": median, "limit": round(limit, 2), "compared": len(sample)}
 
 
 METHODS: dict[str, Callable[[ComparePart, Sequence[int]], tuple[float, dict[str, Any]]]] = {

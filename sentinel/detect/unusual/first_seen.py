@@ -1,8 +1,8 @@
 """The first time that a key shows a value: a country of a token, a system of a person, an address of an account.
 
 A value is new while its key has not shown it before the last moments in which events may still come out of order
-(`late`); each new value is told of once. So events that come late, but not too late, change nothing. Learning is by key,
-from that key's first event. Without `per` there is one key for all, and a value is new to everybody.
+(`late`); each new value is told of once. So events that come late, but not too late, change nothing. Learning is by
+key, from that key's first event. Without `per` there is one key for all, and a value is new to everybody.
 """
 
 from __future__ import annotations
@@ -15,7 +15,7 @@ from pydantic import Field, model_validator
 
 from sentinel.clock import DAY, SECOND, Micros
 from sentinel.detect.part import Part, Words
-from sentinel.detect.unusual.judge import HashText, Judge, Keys
+from sentinel.detect.unusual.judge import NO_NAMES, HashText, Judge, Keys, Names
 from sentinel.durations import Duration
 from sentinel.model import Event
 
@@ -36,6 +36,11 @@ class FirstSeenPart(Part):
     learn: Duration = 14 * DAY
     min_events: int = Field(20, ge=0, le=1_000_000)
     new_key: Literal["silent", "fire"] = "silent"
+
+    @property
+    def identity(self) -> list[object]:
+        """What decides what the cells mean."""
+        return [self.field, self.per]
 
     @model_validator(mode="after")
     def _learned_before_forgotten(self) -> FirstSeenPart:
@@ -112,7 +117,8 @@ class FirstSeen(Judge[Known | Sight]):
         pair = ((key * 3 ^ value) & _MASK) - _SIGN
         sight = self.cells.get(pair)
         if type(sight) is not Sight or second - sight.last > self._remember:
-            sight = self.put(pair, Sight(second, second))
+            sight = Sight(second, second)
+            self.put(pair, sight)
         elif second > sight.last:
             sight.last = second
         elif second < sight.first:
@@ -141,7 +147,8 @@ class FirstSeen(Judge[Known | Sight]):
             self._known(0, second, moment)
         known = self.cells.get(key)
         if type(known) is not Known or second - known.last > self._remember:
-            known = self.put(key, Known(second, moment))
+            known = Known(second, moment)
+            self.put(key, known)
             self.touched.add(key)
         elif second > known.last:
             known.last = second
@@ -149,9 +156,7 @@ class FirstSeen(Judge[Known | Sight]):
             known.first = second
         return known
 
-    def _explain(
-        self, known: Known, sight: Sight, second: int, moment: int, *, is_new: bool, holds: bool
-    ) -> None:
+    def _explain(self, known: Known, sight: Sight, second: int, moment: int, *, is_new: bool, holds: bool) -> None:
         self.reason = {
             "holds": holds,
             "new": is_new,
@@ -161,6 +166,10 @@ class FirstSeen(Judge[Known | Sight]):
             "events_before": known.sure(moment),
             "min_events": self.part.min_events,
         }
+
+    def why(self) -> str:
+        words = f"new {' and '.join(self.part.field)}"
+        return f"{words} for {' and '.join(self.part.per)}" if self.part.per else words
 
     # --- kept ----------------------------------------------------------------------------------------------
 
@@ -188,10 +197,12 @@ class FirstSeen(Judge[Known | Sight]):
         return self.part.remember
 
 
-def of_events(table: FirstSeen, hash_text: HashText) -> Test:
-    """The test of an event: whether it shows something for the first time. One without the field shows nothing."""
+def of_events(table: FirstSeen, hash_text: HashText, names: Names = NO_NAMES) -> Test:
+    """The test of an event: whether it shows something for the first time. One without the field shows nothing.
+    `names` is what the source calls the fields.
+    """
     part = table.part
-    keys, values = Keys(part.per, hash_text), Keys(part.field, hash_text)
+    keys, values = Keys(part.per, hash_text, names), Keys(part.field, hash_text, names)
 
     def holds(event: Event) -> bool:
         key, value = keys.of(event.fields, table.missing), values.of(event.fields, table.missing)

@@ -67,9 +67,8 @@ class History:
             self._prune(length)
         elif hour == self.hour:
             self.top = max(self.top, size)
-        else:
-            if self.hour // 24 - hour // 24 <= length:
-                self._put(hour, code(size))
+        elif self.hour // 24 - hour // 24 <= length:
+            self._put(hour, code(size))
 
     def find(self, hour: int) -> None:
         """There was a finding in that hour, so nothing is learned of it."""

@@ -9,11 +9,13 @@ from typing import Any, Generic, TypeVar
 import orjson
 
 from sentinel.clock import Micros
-from sentinel.detect.fields import Getter, getter, single
+from sentinel.detect.fields import Getter, getter_of, single
 
 Cell = TypeVar("Cell")
 
 HashText = Callable[[str], int]
+Names = Mapping[str, tuple[str, ...]]
+NO_NAMES: Names = {}
 SEPARATOR = "\x1f"
 
 
@@ -64,6 +66,10 @@ class Judge(Generic[Cell]):
         self.cells[key] = cell
         return cell
 
+    def why(self) -> str:
+        """In words, without anything personal, what the last verdict went by."""
+        raise NotImplementedError
+
     def take(self, key: int, cell: Cell) -> None:
         """Keep a cell that was saved."""
         self.cells[key] = cell
@@ -80,10 +86,10 @@ class Judge(Generic[Cell]):
 
 
 class Keys:
-    """The values of some fields of an event as one keyed hash."""
+    """The values of some fields of an event as one keyed hash. `names` is what the source calls them."""
 
-    def __init__(self, names: Iterable[str], hash_text: HashText) -> None:
-        self._getters: list[tuple[str, Getter]] = [(name, getter(name)) for name in names]
+    def __init__(self, fields: Iterable[str], hash_text: HashText, names: Names = NO_NAMES) -> None:
+        self._getters: list[tuple[str, Getter]] = [(name, getter_of(names.get(name, (name,)))) for name in fields]
         self._hash = hash_text
 
     def of(self, fields: Mapping[str, Any], missing: dict[str, int]) -> int | None:

@@ -1,0 +1,170 @@
+"""The judges of a set of rules: which conditions on what is unusual there are, and who is asked what.
+
+A kind of condition is one file in `unusual/` and one line in a table here: `OF_EVENTS` for detections, `OF_WINDOWS` for
+correlations.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from functools import partial
+from typing import Any
+from zoneinfo import ZoneInfo
+
+from sentinel.clock import Micros
+from sentinel.detect.correlate import Tally
+from sentinel.detect.counters import HashText, Names
+from sentinel.detect.judged import JudgedTally, Shown, WindowJudge
+from sentinel.detect.lane import Match, SourceView
+from sentinel.detect.rules import About, Correlation, Detection, RuleSet
+from sentinel.detect.unusual import baseline, first_seen
+from sentinel.detect.unusual.judge import Judge, Keys, fingerprint
+from sentinel.model import Event
+
+Test = Callable[[Event], bool]
+
+
+class Judges:
+    """Every judge of the rules. `numbers` are the detections that have some. `all` is everything that has to be saved,
+    `of_rule` the same by the key of the rule.
+    """
+
+    def __init__(self, rules: RuleSet, hash_text: HashText) -> None:
+        self.all: list[Judge[Any]] = []
+        self._rules = rules.detections
+        self._makers: dict[int, list[Callable[[Names], Test]]] = {}
+        self._tests: dict[str, dict[int, Test]] = {}
+        self.of_rule: dict[str, list[Judge[Any]]] = {}
+        self._hash = hash_text
+        for number, rule in enumerate(rules.detections):
+            for kind, make in OF_EVENTS.items():
+                part = getattr(rule.about.additions, kind)
+                if part is not None:
+                    self._makers.setdefault(number, []).append(self._of_event(kind, make, part, rule))
+        self.numbers = frozenset(self._makers)
+
+    def _of_event(self, kind: str, make: EventMaker, part: Any, rule: Detection) -> Callable[[Names], Test]:
+        source = rule.logsource
+        what = rule.about.source["detection"], [source.category, source.product, source.service]
+        judge, test = make(part, fingerprint(kind, rule.about.key, what, part.identity), rule.about, self._hash)
+        self._note(rule.about, judge)
+        return test
+
+    def open_source(self, view: SourceView) -> None:
+        """From now on events of this source can be judged."""
+        tests = self._tests[view.name] = {}
+        for number, makers in self._makers.items():
+            names = view.names.names(self._rules[number].logsource)
+            tests[number] = partial(_every, [make(names) for make in makers])
+
+    def kept(self, match: Match) -> tuple[int, ...]:
+        """The rules that the event matches: those with judges only where it is unusual, which they learn from."""
+        if self.numbers.isdisjoint(match.rules):
+            return match.rules
+        tests, event = self._tests[match.event.block.source], match.event
+        return tuple([number for number in match.rules if number not in tests or tests[number](event)])
+
+    def _note(self, about: About, judge: Judge[Any]) -> None:
+        self.all.append(judge)
+        self.of_rule.setdefault(about.key, []).append(judge)
+
+    def tally(self, rule: Correlation) -> Tally:
+        """What counts for the rule, with its judges if it has some."""
+        found: list[WindowJudge] = []
+        for kind, make in OF_WINDOWS.items():
+            part = getattr(rule.about.additions, kind)
+            if part is not None and rule.counted:
+                judge, asked = make(part, fingerprint(kind, rule.counted, part.identity), rule)
+                self._note(rule.about, judge)
+                found.append(asked)
+        return JudgedTally(rule, found, _peers(rule, self._hash)) if found else Tally(rule)
+
+    def sweep(self, floor: Micros) -> None:
+        """Forget some of what is past its retention."""
+        for judge in self.all:
+            judge.sweep(floor)
+
+    def because(self, about: About) -> tuple[str, ...]:
+        """Why the event that a detection's judges saw last is unusual; without anything personal."""
+        return tuple(judge.why() for judge in self.of_rule.get(about.key, ()))
+
+
+def _every(tests: Sequence[Test], event: Event) -> bool:
+    """All of them hold; all are asked, for they learn."""
+    verdicts = [holds(event) for holds in tests]
+    return all(verdicts)
+
+
+# --- detections --------------------------------------------------------------------------------------------
+
+EventMaker = Callable[[Any, str, About, HashText], tuple[Judge[Any], Callable[[Names], Test]]]
+"""What the rule says, fingerprint, rule, hash -> the judge, and what makes the test of an event, given what a source
+calls the fields.
+"""
+
+
+def _first_seen(
+    part: first_seen.FirstSeenPart, name: str, about: About, hash_text: HashText
+) -> tuple[Any, Callable[[Names], Test]]:
+    runtime = about.additions.runtime
+    table = first_seen.FirstSeen(part, name, runtime.late, runtime.max_groups)
+    return table, partial(first_seen.of_events, table, hash_text)
+
+
+OF_EVENTS: Mapping[str, EventMaker] = {"first_seen": _first_seen}
+
+
+# --- correlations ------------------------------------------------------------------------------------------
+
+WindowMaker = Callable[[Any, str, Correlation], tuple[Judge[Any], WindowJudge]]
+"""What the rule says, fingerprint, rule -> the judge, and as a correlation asks it."""
+
+
+@dataclass(frozen=True, slots=True)
+class _FirstSeen:
+    table: first_seen.FirstSeen
+
+    def ask(self, shown: Shown) -> bool:
+        return self.table.see(shown.key, shown.entry[1], shown.entry[0])
+
+    def why(self, _: Shown) -> str:
+        return self.table.why()
+
+
+@dataclass(frozen=True, slots=True)
+class _Baseline:
+    baseline: baseline.Baseline
+
+    def ask(self, shown: Shown) -> bool:
+        return self.baseline.judge(shown.key, shown.ends, shown.threshold, shown.peer)
+
+    def why(self, shown: Shown) -> str:
+        return self.baseline.why_of(shown.key, shown.ends)
+
+
+def _first_seen_of(part: first_seen.FirstSeenPart, name: str, rule: Correlation) -> tuple[Any, WindowJudge]:
+    runtime = rule.about.additions.runtime
+    table = first_seen.FirstSeen(part, name, runtime.late, runtime.max_groups)
+    return table, _FirstSeen(table)
+
+
+def _baseline_of(part: baseline.BaselinePart, name: str, rule: Correlation) -> tuple[Any, WindowJudge]:
+    additions = rule.about.additions
+    judge = baseline.Baseline(part, name, additions.runtime.max_groups, ZoneInfo(additions.timezone))
+    return judge, _Baseline(judge)
+
+
+OF_WINDOWS: Mapping[str, WindowMaker] = {"first_seen": _first_seen_of, "baseline": _baseline_of}
+
+
+def _peers(rule: Correlation, hash_text: HashText) -> Callable[[Sequence[str], Mapping[str, Any]], int] | None:
+    """What finds the peer group in an event: the hash of a field's value, or of the list that the group stands in."""
+    part = rule.about.additions.baseline
+    if part is None or part.peers is None:
+        return None
+    if part.peers.by:
+        keys = Keys(part.peers.by, hash_text)
+        return lambda _, fields: keys.of(fields, {}) or 0
+    lists = [(hash_text(name), frozenset(rule.lists[name])) for name in part.peers.lists]
+    return lambda values, _: next((number for number, members in lists if values and values[0] in members), 0)

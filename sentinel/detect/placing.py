@@ -1,0 +1,66 @@
+"""Which conditions on what is unusual fit which rule: what is wrong with where they stand, and with what they name."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+
+from sentinel.clock import HOUR
+from sentinel.detect.additions import Additions
+from sentinel.detect.draft import Draft
+from sentinel.problems import did_you_mean
+
+ON: Mapping[str, tuple[str, ...]] = {
+    "first_seen": ("detection", "value_count"),
+    "baseline": ("event_count", "value_count", "value_sum", "value_avg"),
+}
+"""Each condition, and the rules it may stand on: detections, or correlations of some types."""
+
+STATEFUL = ("first_seen", "baseline")
+"""Those that learn, for which an event may be at most an hour late."""
+
+
+def check(draft: Draft, additions: Additions, kind: str) -> None:
+    """Add what is wrong to the draft of a detection, a filter, or a correlation of that type."""
+    for key, places in ON.items():
+        if getattr(additions, key) is not None and kind not in places:
+            what = f"a {kind}" if kind in ("detection", "filter") else f"a correlation of type {kind}"
+            hint = f"it may stand on: {', '.join(places)}"
+            draft.error(("sentinel", key), "R057", f"'{key}' cannot stand on {what}", hint)
+    learns = next((key for key in STATEFUL if getattr(additions, key) is not None), None)
+    if learns is not None and additions.runtime.late > HOUR:
+        message = f"with '{learns}' an event may be at most an hour late"
+        draft.error(("sentinel", "runtime", "late"), "R058", message, "late: 1h")
+
+
+def check_correlation(
+    draft: Draft, additions: Additions, group_by: Sequence[str], fields: Sequence[str], *, is_judged_at_end: bool
+) -> None:
+    """As `check`, for what a condition says of the group and the field of its correlation."""
+    wanted = (("first_seen", "field", fields), ("first_seen", "per", group_by), ("baseline", "per", group_by))
+    for key, name, known in wanted:
+        part = getattr(additions, key)
+        said = getattr(part, name) if part is not None else ()
+        if said and tuple(said) != tuple(known):
+            message = f"'{name}' of '{key}' is not what the correlation counts by"
+            hint = f"{name}: [{', '.join(known)}], or leave it out"
+            draft.error(("sentinel", key, name), "R059", message, hint)
+    if is_judged_at_end:
+        for key in STATEFUL:
+            if getattr(additions, key) is not None:
+                message = f"'{key}' needs a condition that is a threshold"
+                draft.error(("sentinel", key), "R057", message, "condition: {gte: …}")
+    peers = additions.baseline.peers if additions.baseline is not None else None
+    for name in peers.lists if peers is not None else ():
+        if name not in additions.lists:
+            hint = did_you_mean(name, additions.lists) or "add it under 'sentinel.lists'"
+            draft.error(("sentinel", "baseline", "peers", "lists"), "R032", f"there is no list '{name}'", hint)
+
+
+def named_fields(additions: Additions) -> set[str]:
+    """Every field of an event that the conditions of a rule read."""
+    found: set[str] = set()
+    if additions.first_seen is not None:
+        found.update((*additions.first_seen.field, *additions.first_seen.per))
+    if additions.baseline is not None and additions.baseline.peers is not None:
+        found.update(additions.baseline.peers.by)
+    return found

@@ -1,0 +1,301 @@
+"""Rules with a condition on what is unusual, through the whole engine."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterable, Mapping
+from typing import Any
+
+import pytest
+
+from sentinel import formats
+from sentinel.clock import DAY, HOUR, MINUTE, SECOND, Micros, rfc3339
+from sentinel.detect import ruletests, state
+from sentinel.detect.engine import Engine
+from sentinel.detect.explain import Explainer
+from sentinel.detect.rules import RuleSet
+from sentinel.formats.base import FormatOptions
+from sentinel.model import Finding
+from tests.detecting import a_block, an_engine, correlation, detection, json_lines, read, rules_of
+
+START: Micros = 20_515 * DAY
+"""2026-03-02T00:00:00Z, a Monday."""
+
+READ = detection("read", {"selection": {"what": "read"}}, level="informational")
+
+
+def at(time: Micros, **fields: Any) -> dict[str, Any]:
+    return {"@timestamp": rfc3339(time, 6), "what": "read", **fields}
+
+
+def judged(engine: Engine, records: Iterable[Mapping[str, Any]], offset: int = 0) -> list[Finding]:
+    return [each for each in engine.judge(a_block(json_lines(records), offset), None) if not each.update]
+
+
+def outcomes(rules: RuleSet) -> list[str]:
+    log = formats.make("json", FormatOptions())
+    abouts = [*(rule.about for rule in rules.detections), *(rule.about for rule in rules.correlations)]
+    return [outcome.why for about in abouts for outcome in ruletests.run(about, rules, log)]
+
+
+def codes(*documents: Any) -> list[str]:
+    import json
+
+    return [each.code for each in read("\n---\n".join(json.dumps(each) for each in documents))[1] if each.is_error]
+
+
+# --- first seen ------------------------------------------------------------------------------------------------
+
+LEARNED = {"field": "country", "per": ["token"], "learn": "14d", "remember": "90d"}
+
+
+def weeks_of(token: str, country: str, days: int = 15) -> list[dict[str, Any]]:
+    return [at(START + number * 12 * HOUR, token=token, country=country) for number in range(2 * days)]
+
+
+def test_an_event_counts_only_where_it_shows_something_new() -> None:
+    rules = rules_of(detection("abroad", {"selection": {"what": "read"}}, sentinel={"first_seen": LEARNED}))
+    engine = an_engine(rules)
+    assert judged(engine, weeks_of("t1", "DE")) == []
+    found = judged(engine, [at(START + 16 * DAY, token="t1", country="BR")] * 3)
+    assert [each.rule for each in found] == ["abroad"]
+    assert found[0].because == ("new country for token",)
+
+
+def test_a_correlation_of_values_fires_with_the_one_that_is_new() -> None:
+    rules = rules_of(
+        READ,
+        correlation(
+            "abroad",
+            ["read"],
+            {"field": "country", "gte": 2},
+            **{"group-by": ["token"], "timespan": "30d"},
+            sentinel={
+                "first_seen": LEARNED,
+                "tests": [
+                    {
+                        "expect": "match",
+                        "fires": 1,
+                        "events": [
+                            {"repeat": 30, "every": "12h", "event": {"what": "read", "token": "t", "country": "DE"}},
+                            {"offset": "16d", "event": {"what": "read", "token": "t", "country": "BR"}},
+                        ],
+                    },
+                    {
+                        "expect": "no-match",
+                        "events": [
+                            {"repeat": 30, "every": "12h", "event": {"what": "read", "token": "t", "country": "DE"}},
+                            {"repeat": 9, "every": "12h", "event": {"what": "read", "token": "t", "country": "BR"}},
+                        ],
+                    },
+                ],
+            },
+        ),
+    )
+    assert outcomes(rules) == ["", ""]
+
+
+def test_an_event_that_shows_nothing_new_is_not_counted_elsewhere() -> None:
+    known = detection("new", {"selection": {"what": "read"}}, sentinel={"first_seen": LEARNED | {"learn": "1d"}})
+    rules = rules_of(known, correlation("several", ["new"], {"gte": 2}, **{"group-by": ["token"], "timespan": "1h"}))
+    engine = an_engine(rules)
+    judged(engine, weeks_of("t1", "DE"))
+    later = START + 16 * DAY
+    assert judged(engine, [at(later, token="t1", country=each) for each in ("DE", "BR", "BR")]) == []
+    assert len(judged(engine, [at(later + MINUTE, token="t1", country="AR")])) == 1
+
+
+def test_an_event_without_a_field_of_the_key_is_counted_as_such() -> None:
+    rules = rules_of(detection("abroad", {"selection": {"what": "read"}}, sentinel={"first_seen": LEARNED}))
+    engine = an_engine(rules)
+    judged(engine, [at(START, country="DE"), at(START, token="t1")])
+    assert engine.judges.of_rule["abroad"][0].missing == {"token": 1, "country": 1}
+
+
+# --- baseline --------------------------------------------------------------------------------------------------
+
+
+def spike(**baseline: Any) -> RuleSet:
+    return rules_of(
+        READ,
+        correlation(
+            "spike",
+            ["read"],
+            {"field": "whose", "gte": 30},
+            **{"group-by": ["who"], "timespan": "1h"},
+            sentinel={"baseline": baseline},
+        ),
+    )
+
+
+def a_day(day: int, who: str = "kim", people: int = 10, **more: Any) -> list[dict[str, Any]]:
+    """Each hour from nine to five the data of so many people."""
+    return [
+        at(START + day * DAY + hour * HOUR + number * SECOND, who=who, whose=f"p{number}", **more)
+        for hour in range(9, 17)
+        for number in range(people)
+    ]
+
+
+def workdays(weeks: int, **day: Any) -> list[dict[str, Any]]:
+    return [each for number in range(7 * weeks) if number % 7 < 5 for each in a_day(number, **day)]
+
+
+def reading(time: Micros, people: int, who: str = "kim", **more: Any) -> list[dict[str, Any]]:
+    return [at(time + number * SECOND, who=who, whose=f"q{number}", **more) for number in range(people)]
+
+
+def test_whoever_reads_far_more_than_usual_at_this_hour_is_found() -> None:
+    engine = an_engine(spike())
+    judged(engine, workdays(4))
+    found = judged(engine, reading(START + 28 * DAY + 10 * HOUR, 60))
+    assert [each.value for each in found] == [30]
+    assert found[0].because == ("30, where 10 is usual for this hour and 28.97 the most",)
+
+
+def test_what_is_much_but_usual_is_not_found() -> None:
+    engine = an_engine(spike(cold_start="silent"))
+    assert judged(engine, workdays(4, people=70)) == []
+    assert judged(engine, reading(START + 28 * DAY + 10 * HOUR, 70)) == []
+    assert len(judged(engine, reading(START + 29 * DAY + 3 * HOUR, 70))) == 1, "not in the night"
+
+
+def test_small_numbers_never_fire_for_the_threshold_still_stands() -> None:
+    engine = an_engine(spike())
+    judged(engine, workdays(4, people=1))
+    assert judged(engine, reading(START + 28 * DAY + 10 * HOUR, 29)) == []
+
+
+@pytest.mark.parametrize(("start", "findings"), [("floor", 1), ("silent", 0)])
+def test_before_enough_is_known_the_threshold_decides_or_nothing(start: str, findings: int) -> None:
+    assert len(judged(an_engine(spike(cold_start=start)), reading(START, 31))) == findings
+
+
+def test_a_newcomer_is_compared_with_the_peers() -> None:
+    engine = an_engine(spike(peers={"by": "ward", "min_members": 5}))
+    records = [
+        each
+        for number in range(21)
+        if number % 7 < 5
+        for who in range(6)
+        for each in a_day(number, f"nurse{who}", 40, ward="A")
+    ]
+    records.sort(key=lambda record: record["@timestamp"])
+    judged(engine, records)
+    monday = START + 21 * DAY + 10 * HOUR
+    assert judged(engine, reading(monday, 45, "new", ward="A")) == []
+    assert len(judged(engine, reading(monday + HOUR, 200, "new", ward="A"))) == 1
+    assert len(judged(engine, reading(monday + 2 * HOUR, 45, "other", ward="B"))) == 1, "nobody to compare with"
+
+
+def test_peers_may_stand_in_a_list() -> None:
+    baseline = {"peers": {"lists": ["nurses"], "min_members": 2}, "cold_start": "peers", "against": "peers"}
+    rules = rules_of(
+        READ,
+        correlation(
+            "spike",
+            ["read"],
+            {"field": "whose", "gte": 30},
+            **{"group-by": ["who"], "timespan": "1h"},
+            sentinel={"baseline": baseline, "lists": {"nurses": ["ann", "bob", "new"]}},
+        ),
+    )
+    engine = an_engine(rules)
+    records = [each for who in ("ann", "bob") for each in workdays(3, who=who, people=40)]
+    judged(engine, sorted(records, key=lambda record: record["@timestamp"]))
+    assert judged(engine, reading(START + 21 * DAY + 10 * HOUR, 45, "new")) == []
+    assert len(judged(engine, reading(START + 21 * DAY + 10 * HOUR, 45, "guest"))) == 1
+
+
+def test_hours_with_a_finding_are_not_learned_from() -> None:
+    engine = an_engine(spike())
+    judged(engine, workdays(4))
+    found = [judged(engine, reading(START + day * DAY + 10 * HOUR, 60)) for day in range(28, 42)]
+    assert [len(each) for each in found] == [1] * 14
+
+
+# --- restarts --------------------------------------------------------------------------------------------------
+
+
+def taken_up(engine: Engine, rules: RuleSet, deltas: list[tuple[int, bytes]], *, whole: bool) -> Engine:
+    """A new engine from what the old one saves: every base, or what it counted since the beginning."""
+    new = an_engine(rules)
+    delta = state.delta(engine)
+    deltas += [(len(deltas) + 1, delta)] if delta is not None else []
+    bases = [(shard, len(deltas), state.base(engine, shard)) for shard in range(state.SHARDS)] if whole else []
+    state.restore(new, bases, deltas)
+    return new
+
+
+@pytest.mark.parametrize("whole", [True, False])
+def test_a_restart_changes_no_finding(whole: bool) -> None:
+    rules = spike()
+    engine = an_engine(rules)
+    judged(engine, workdays(4))
+    monday = START + 28 * DAY + 10 * HOUR
+    begin, rest = reading(monday, 25), reading(monday, 60)[25:]
+    judged(engine, begin)
+    deltas: list[tuple[int, bytes]] = []
+    new = taken_up(engine, rules, deltas, whole=whole)
+    assert [each.id for each in judged(new, rest)] == [each.id for each in judged(engine, rest)]
+    again = taken_up(engine, rules, deltas, whole=whole)
+    more = reading(monday + 40 * MINUTE, 90)
+    assert [each.id for each in judged(again, more)] == [each.id for each in judged(engine, more)] == []
+
+
+def test_what_was_learned_survives_another_threshold_but_not_another_field() -> None:
+    engine = an_engine(spike())
+    judged(engine, workdays(4))
+    saved = [(shard, 1, state.base(engine, shard)) for shard in range(state.SHARDS)]
+
+    def known(rules: RuleSet) -> int:
+        new = an_engine(rules)
+        state.restore(new, saved, [])
+        return sum(len(judge.cells) for judge in new.judges.all)
+
+    def changed(**condition: Any) -> RuleSet:
+        more = {"group-by": ["who"], "timespan": "1h", "level": "critical", "sentinel": {"baseline": {"min_hours": 9}}}
+        return rules_of(READ, correlation("spike", ["read"], condition, **more))
+
+    assert known(changed(field="whose", gte=50)) == 1
+    assert known(changed(field="what", gte=30)) == 0
+
+
+# --- mistakes and explanations ---------------------------------------------------------------------------------
+
+
+def test_a_condition_stands_only_where_it_means_something() -> None:
+    wrong = detection("read", {"selection": {"what": "read"}}, sentinel={"baseline": {}})
+    assert codes(wrong) == ["R057"]
+    counted = correlation("many", ["read"], {"gte": 3}, sentinel={"first_seen": {"field": "x"}})
+    assert codes(READ, counted) == ["R057", "R059"]
+    upper = correlation("few", ["read"], {"lt": 3}, sentinel={"baseline": {}})
+    assert codes(READ, upper) == ["R057"]
+
+
+def test_an_event_may_be_at_most_an_hour_late() -> None:
+    slow = {"first_seen": {"field": "x"}, "runtime": {"late": "2h"}}
+    assert codes(detection("read", {"selection": {"what": "read"}}, sentinel=slow)) == ["R058"]
+
+
+def test_an_unknown_key_names_the_nearest() -> None:
+    rule = detection("read", {"selection": {"what": "read"}}, sentinel={"first_seen": {"field": "x", "lern": "3d"}})
+    problem = read(json.dumps(rule))[1][0]
+    assert (problem.code, problem.hint) == ("R041", "did you mean 'learn'?")
+
+
+def test_explaining_says_what_the_verdict_went_by() -> None:
+    engine = an_engine(spike())
+    judged(engine, workdays(4))
+    block = a_block(json_lines(reading(START + 28 * DAY + 10 * HOUR, 33)))
+    last = list(Explainer(engine, ["spike"]).records(block))[-1]["rules"][0]
+    assert last["unusual"]["baseline"] == {
+        "usual": 10,
+        "deviation": 3.16,
+        "limit": 28.97,
+        "compared": 3,
+        "by": "own history",
+        "hours_known": 136,
+        "value": 33,
+        "holds": True,
+    }
