@@ -52,7 +52,7 @@ SHIPPED: Mapping[str, Names] = {"web": WEB, "none": {}}
 """Pipelines by the name that the configuration gives them."""
 
 _WEB_CATEGORIES = frozenset({"webserver", "proxy"})
-_WITH_OWN_NAMES = frozenset({"json", "syslog", "regex"})
+_WITH_OWN_NAMES = frozenset({"json", "syslog", "regex", "logfmt", "csv"})
 """Formats whose records may call their fields what they like, and so what a rule calls them too."""
 
 
@@ -97,7 +97,7 @@ def default(source: LogSource, log: str) -> Pipeline:
     """
     if (source.category or "").lower() not in _WEB_CATEGORIES:
         return Pipeline(())
-    names = {old: (*new, old) for old, new in WEB.items()} if log in _WITH_OWN_NAMES else WEB
+    names = {old: (*new, old) for old, new in WEB.items()} if _WITH_OWN_NAMES.intersection(log.split("+")) else WEB
     return Pipeline((_Step(names),))
 
 

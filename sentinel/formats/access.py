@@ -14,7 +14,7 @@ from typing import Any, Final, NamedTuple
 
 from sentinel import ecs
 from sentinel.clock import Micros
-from sentinel.formats import access_line
+from sentinel.formats import access_line, escapes
 from sentinel.formats.base import PRINTABLE, FormatError, FormatOptions, Parsed, Parser, fold
 from sentinel.formats.paths import host_of, normalise, split_target
 from sentinel.formats.times import access_reader
@@ -25,10 +25,6 @@ _METHOD = re.compile(rb"[A-Za-z][A-Za-z_-]{0,31}")
 _ADDRESS = re.compile(rb"[0-9.]+|[0-9a-fA-F.]*:[0-9a-fA-F:.]*(?:%[0-9A-Za-z]+)?")
 _STATUS = re.compile(rb"[1-9][0-9]{2}")
 _COUNT = re.compile(rb"0|[1-9][0-9]{0,17}")
-_ESCAPE = re.compile(rb'\\(?:x([01][0-9a-fA-F]|22|5[cC]|7[fF]|[89a-fA-F][0-9a-fA-F])|(["\\abfnrtv]))')
-_LETTERS = {
-    bytes((letter,)): bytes((meant,)) for letter, meant in zip(b'"\\abfnrtv', b'"\\\a\b\f\n\r\t\v', strict=True)
-}
 _KNOWN_METHODS = frozenset(b"GET POST HEAD PUT DELETE OPTIONS PATCH PROPFIND CONNECT TRACE".split())
 _ABSENT = b"-"
 
@@ -36,11 +32,6 @@ _ABSENT = b"-"
 _ODD_PATH = (
     rb'\] "(?:[^"?\\\n]|\\[^\n])*'
     rb'(?:%[0-9a-f]{2}|//|/\.\.?[/ ?"#;]|[;#])'
-)
-_FOLD_SIGNS = (
-    rb"(?:\xe2|\\xe2)(?:\x84|\\x84)(?:\xaa|\\xaa)",
-    rb"(?:\xc4|\\xc4)(?:\xb0|\\xb0)",
-    rb"(?:\xc5|\\xc5)(?:\xbf|\\xbf)",
 )
 
 
@@ -90,7 +81,7 @@ class AccessLog:
     has_host: bool
     options: FormatOptions
     inert: frozenset[int] = field(default=PRINTABLE - frozenset(b'"\\'), init=False)
-    signs: tuple[bytes, ...] = field(default=(_ODD_PATH, *_FOLD_SIGNS), init=False)
+    signs: tuple[bytes, ...] = field(default=(_ODD_PATH, *escapes.FOLD_SIGNS), init=False)
     opaque: tuple[bytes, ...] = field(default=(), init=False)
 
     @property
@@ -98,7 +89,7 @@ class AccessLog:
         return frozenset((*_EDGES, ecs.EVENT_KIND))
 
     def signs_for(self, patterns: Sequence[bytes]) -> tuple[tuple[bytes, ...], tuple[bytes, ...]]:  # noqa: ARG002  (every sign may matter)
-        return (_ODD_PATH,), _FOLD_SIGNS
+        return (_ODD_PATH,), escapes.FOLD_SIGNS
 
     def decode(self, records: bytes) -> bytes:
         parse = self.parser(None)
@@ -201,7 +192,7 @@ def _split_request(request: bytes) -> tuple[bytes, bytes, bytes] | None:
 
 
 def _add_target(fields: dict[str, Any], written: bytes, wanted: frozenset[str]) -> None:
-    target = split_target(_unescape(written) if b"\\" in written else written)
+    target = split_target(escapes.undo(written) if b"\\" in written else written)
     if target.path is not None and (ecs.URL_PATH in wanted or ecs.EVENT_KIND in wanted):
         fields[ecs.URL_PATH], is_sound = normalise(target.path)
         if not is_sound:
@@ -241,12 +232,8 @@ def _with_fields(record: bytes, parse: Parser) -> bytes:
     return b"".join(parts)
 
 
-def _unescape(written: bytes) -> bytes:
-    return _ESCAPE.sub(lambda match: bytes.fromhex(match[1].decode()) if match[1] else _LETTERS[match[2]], written)
-
-
 def _text(written: bytes) -> str:
-    return str(_unescape(written) if b"\\" in written else written, "utf-8", "replace")
+    return str(escapes.undo(written) if b"\\" in written else written, "utf-8", "replace")
 
 
 def _version(written: bytes) -> str | None:

@@ -115,7 +115,7 @@ class JsonLines:
         key = field.rpartition(".")[2].encode("utf-8", "surrogatepass")
         if not key or not self.inert.issuperset(key):
             return None if is_numeric else literal
-        value_of = rb'[".]%b"%b:%b' % (escape(key), _BLANK, _BLANK)
+        value_of = opening_of(field)
         if not at_start:
             tail = rb'(?:"|\.?0*%b)' % _NUMBER_END if is_numeric else b'"'
             found = literal + (tail if at_end else b"")
@@ -187,6 +187,12 @@ def _of_keys(keys: frozenset[str], decode: Callable[[bytes], Any]) -> Callable[[
 def _keys(names: Iterable[str]) -> frozenset[str]:
     """The keys of a record that fields may stand under: their names, and where objects they may be in begin."""
     return frozenset(name[:end] for name in names for end, letter in enumerate(name + ".") if letter == ".")
+
+
+def opening_of(field: str) -> bytes:
+    """A pattern that ends where the value of the field begins."""
+    key = field.rpartition(".")[2].encode("utf-8", "surrogatepass")
+    return rb'[".]%b"%b:%b' % (escape(key), _BLANK, _BLANK)
 
 
 def look_up(fields: Any, name: str) -> Any:

@@ -10,6 +10,7 @@ from collections.abc import Iterator
 from typing import Any
 
 import hyperscan
+import pytest
 from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
@@ -18,6 +19,7 @@ from sentinel.clock import SECOND
 from sentinel.detect.fields import getter
 from sentinel.formats import Format, FormatOptions, Spec, access_line, make
 from sentinel.formats.base import escape, value_text
+from tests.formats_fixtures import samples
 
 REFERENCE = 1_772_590_269 * SECOND
 OPTIONS = FormatOptions()
@@ -257,8 +259,44 @@ headers = st.sampled_from(HEADERS)
 seeds = st.integers(0, 2**32)
 
 
+SAMPLES = {repr(sample.spec): sample.records for sample in samples()}
+
+
+@st.composite
+def changed_lines(draw: st.DrawFn, records: tuple[bytes, ...]) -> bytes:
+    """A real record in which some values, or parts of them, are others."""
+    line = draw(st.sampled_from(records))
+    words = [match.span() for match in re.finditer(rb"[^\s\"'=,|;:{}\[\]()]+", line)]
+    chosen = draw(st.lists(st.sampled_from(words), max_size=4, unique=True)) if words else []
+    for begin, end in sorted(chosen, reverse=True):
+        place = draw(st.integers(begin, end))
+        new = draw(st.one_of(raw_bytes, st.sampled_from(PATHS), st.sampled_from(ODD_VALUES)))
+        line = draw(st.sampled_from((line[:begin] + new + line[end:], line[:place] + new + line[place:])))
+    return line
+
+
+PATHS = (
+    b"/api/p%61tients/1",
+    b"//a/b",
+    b"/a/../b",
+    b"/a;v=1/b",
+    b"http://h//a",
+    b"https://h/a%2fb",
+    b"/a?b=//c",
+    b"/a.b",
+)
+ODD_VALUES = (
+    b"", b"-", b"007", b"1e5", b"4.10", b"true", b"null", b'"', b'""', b'\\"', b"\\x22", b"\\u0041", b"\\/", b"\\\\",
+    b"a b", b"\\xe2\\x84\\xaaim", b"\xe2\x84\xaaim", b"4B494D", b"e284aa696d", b"a=b", b"\\=", b"\\|", b"kim@corp",
+    b"1.2.3.4:5", b"[::1]:5", b"GET /a HTTP/1.1", b" HTTP/1.1", b"Mozilla/5.0+(X11;+x)", b"'", b"\\'", b"\t",
+    b"\x1d", b"\r",
+)  # fmt: skip
+
+
 def lines_of(spec: Spec) -> st.SearchStrategy[bytes]:
     noise = st.one_of(raw_bytes, st.sampled_from((b"", b"{}", b"[1]", b'"kim"', b"null", b"{", b'{"a":1} x')))
+    if repr(spec) in SAMPLES and spec not in ("json", "syslog", "combined", "vhost_combined"):
+        return st.one_of(changed_lines(SAMPLES[repr(spec)]), changed_lines(SAMPLES[repr(spec)]), noise)
     match spec:
         case "json":
             return st.one_of(json_lines(), json_lines(), json_lines(), noise)
@@ -285,6 +323,7 @@ SPECS: tuple[Any, ...] = (
     {"syslog": "json"},
     {"syslog": "nginx"},
     NAMED,
+    *(sample.spec for sample in samples() if sample.name not in ("json", "syslog", "combined", "vhost_combined")),
 )
 records_and_formats = st.sampled_from(SPECS).flatmap(lambda spec: st.tuples(st.just(spec), lines_of(spec)))
 
@@ -324,6 +363,13 @@ def test_one_odd_thing_in_a_path_hides_no_run(path: str, odd: str, place: int, r
     target = path[:place] + odd + path[place:] + rest
     raw = f'10.0.0.1 - - [04/Mar/2026:02:11:09 +0000] "GET {target}" 200 5 "-" "curl/8"'.encode()
     hold_promise(make("nginx", OPTIONS), raw, seed)
+
+
+@pytest.mark.parametrize("spec", SPECS[10:], ids=str)
+@settings(max_examples=150, deadline=None)
+@given(data=st.data(), seed=seeds)
+def test_each_run_is_found_in_a_log_like_its_sample(spec: Any, data: st.DataObject, seed: int) -> None:
+    hold_promise(make(spec, OPTIONS), data.draw(lines_of(spec)), seed)
 
 
 @settings(max_examples=400, deadline=None)

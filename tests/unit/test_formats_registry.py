@@ -9,10 +9,12 @@ import pytest
 
 from sentinel.formats import FORMATS, FormatError, FormatOptions, make, sniff
 from sentinel.formats.base import PRINTABLE, escape, fold, needs_fold, unescape, value_text
+from tests.formats_fixtures import samples
 
 OPTIONS = FormatOptions()
 SPECS: tuple[Any, ...] = (
-    *(name for name in FORMATS if name != "regex"),
+    *(name for name in FORMATS if name not in ("regex", "csv")),
+    *(sample.spec for sample in samples() if isinstance(sample.spec, dict)),
     {"regex": "(?P<a>.*)"},
     {"syslog": "json"},
     {"syslog": "nginx"},
@@ -61,6 +63,19 @@ def test_every_pattern_of_every_format_compiles_and_crosses_no_line(spec: Any) -
         ({"syslog": "jsn"}, "unknown format 'jsn'", "did you mean 'json'?"),
         ({"syslog": "json", "x": 1}, "format 'syslog' has no setting 'x'", "write `format: {syslog: json}`"),
         ("regex", "format 'regex' needs a regex", "write"),
+        ({"nginx": 7}, "format 'nginx' takes the server's own log_format string", "{nginx: '…'}"),
+        ({"nginx": "$a$b"}, "it cannot be told where 'a' ends: another variable follows at once", "put a space"),
+        ({"nginx": '{"a":"$b"}'}, "this log_format writes JSON", "write `format: json`"),
+        ({"apache": "plain"}, "the LogFormat string has no variable", "give it as it stands in apache's own file"),
+        ({"caddy": 1, "x": 2}, "format 'caddy' has no setting 'x'", "write `format: caddy`"),
+        ({"alb": "x"}, "format 'alb' takes no such setting", "write `format: alb`"),
+        ({"postgresql": 1}, "format 'postgresql' takes the server's log_line_prefix", "{postgresql:"),
+        ("csv", "format 'csv' needs the names of its columns", "{csv: ["),
+        ({"csv": ["a", "a"]}, "two columns of format 'csv' have one name", "give every column"),
+        ({"csv": ["a"], "delimiter": ";;"}, "'delimiter' of format 'csv' is one sign", "{csv: […], delimiter: ';'}"),
+        ({"w3c": 7}, "format 'w3c' takes the line that begins '#Fields:'", "{w3c:"),
+        ({"docker": "cri"}, "format 'docker' holds a program's own format, not 'cri'", "write"),
+        ({"docker": None, "x": 1}, "format 'docker' has no setting 'x'", "write `format: {docker: json}`"),
         ({1: 2}, "the settings of a format are named by text", "write"),
         (7, "a format is a name or a mapping", "write"),
     ],
