@@ -28,6 +28,7 @@ COMMANDS = {
     "explain": "Why a rule did or did not fire, record by record.",
     "case": "The life of a case: list, show, confirm, notify, close and more.",
     "channel": "The ways to reach people: how each stands, a test message, and what was given up sent again.",
+    "silence": "For a time, hear nothing of certain cases; they open and their clocks run as ever.",
     "version": "Which build this is.",
 }
 """Each command and its one sentence in `sentinel --help`; its file is sentinel/commands/<name>.py."""

@@ -11,6 +11,9 @@
 | `channel.test` | ChannelArguments | TestsAnswer |
 | `channel.outcome` | OutcomeArguments | OutcomeAnswer |
 | `channel.resend` | ChannelArguments | ResendAnswer |
+| `silence.add` | SilenceArguments | SilenceAnswer |
+| `silence.list` | none | SilencesAnswer |
+| `silence.end` | EndArguments | SilencesAnswer |
 | `reload` | none | ReloadAnswer |
 
 Rule of this file: times are RFC 3339 text in UTC. `CaseRow` is the public form of `sentinel case list --output json`;
@@ -24,6 +27,7 @@ from typing import NotRequired, TypedDict
 ACTS = (
     *("status", "case.list", "case.show", "case.open", "case.move"),
     *("channel.list", "channel.test", "channel.outcome", "channel.resend"),
+    *("silence.add", "silence.list", "silence.end"),
     "reload",
 )
 
@@ -289,6 +293,39 @@ class ResendAnswer(TypedDict):
     """How many messages that were given up are owed again."""
 
     resent: int
+
+
+class SilenceRow(TypedDict):
+    """One silence. `when` has the conditions that are given, each with its words."""
+
+    id: str
+    at: str
+    until: str
+    who: str
+    reason: str
+    when: dict[str, list[str]]
+
+
+SilenceArguments = TypedDict("SilenceArguments", {"for": str, "reason": str, "when": dict[str, list[str]]})
+"""`for` is a duration such as `4h`, at most a week; `when` is as in a route, without `kind`."""
+
+
+class SilenceAnswer(TypedDict):
+    """The silence that now is."""
+
+    silence: SilenceRow
+
+
+class SilencesAnswer(TypedDict):
+    """Every silence that has not ended."""
+
+    silences: list[SilenceRow]
+
+
+class EndArguments(TypedDict):
+    """`silence` is its id."""
+
+    silence: str
 
 
 class StatusAnswer(TypedDict):

@@ -5,10 +5,14 @@ Rule of this file: no answer names a person of a log. Those who acted on a case 
 
 from __future__ import annotations
 
+import json
 from collections.abc import Callable, Iterable, Mapping
 from typing import Any, Protocol, cast
 from zoneinfo import ZoneInfo
 
+from pydantic import ValidationError
+
+from sentinel import durations
 from sentinel.acts import (
     MOVES,
     CaseDetail,
@@ -20,10 +24,12 @@ from sentinel.acts import (
     ListAnswer,
     MessageRow,
     MoveAnswer,
+    SilenceRow,
     TimelineRow,
 )
 from sentinel.cases import joining, moves
 from sentinel.cases.book import Book
+from sentinel.cases.identity import silence_id
 from sentinel.cases.moments import read_day, read_moment
 from sentinel.cases.moving import CaseError
 from sentinel.cases.opening import opened_by_hand
@@ -33,6 +39,8 @@ from sentinel.cases.wording import next_action
 from sentinel.channels.base import ChannelOptions
 from sentinel.clock import Micros, rfc3339
 from sentinel.model import Case, Evidence, Verdict
+from sentinel.routing import When, listed
+from sentinel.silences import LONGEST, Silence
 from sentinel.store.audit import AuditRow
 from sentinel.store.cases import FindingRow as StoredFinding
 from sentinel.store.outbox import Delivery, Standing
@@ -149,6 +157,40 @@ def open_case(arguments: Mapping[str, Any], who: str, now: Micros, options: Case
         values["occurred_at"] = read_moment("--occurred-at", given["occurred_at"], options.zone)
     return opened_by_hand(
         kind=given.get("kind", ""), who=who, reason=given.get("reason", ""), now=now, options=options, **values
+    )
+
+
+def silence(arguments: Mapping[str, Any], who: str, now: Micros) -> Silence:
+    """The silence that is asked for (acts.SilenceArguments). Raises CaseError where it cannot be meant."""
+    try:
+        lasts = durations.parse(str(arguments.get("for")))
+    except ValueError as error:
+        raise CaseError(str(error)) from None
+    if not 0 < lasts <= LONGEST:
+        raise CaseError("a silence lasts at most 7 days", "what should be quiet for longer is a filter of the rule")
+    try:
+        when = When.model_validate_json(json.dumps(arguments.get("when")))
+    except ValidationError as error:
+        said = "; ".join(f"'{'.'.join(map(str, each['loc']))}' cannot be that" for each in error.errors())
+        raise CaseError(f"the conditions of the silence cannot be read: {said}") from None
+    reason = str(arguments.get("reason") or "").strip()
+    if not reason:
+        raise CaseError("a silence needs a reason")
+    if when.is_always or when.kind is not None:
+        raise CaseError("a silence says of which cases", "by rule, system, category or level")
+    return Silence(id=silence_id(who, now), at=now, until=now + lasts, who=who, reason=reason[:2000], when=when)
+
+
+def silence_row(silence: Silence) -> SilenceRow:
+    """The silence as it is shown."""
+    when = silence.when.model_dump(exclude_none=True)
+    return SilenceRow(
+        id=silence.id,
+        at=rfc3339(silence.at),
+        until=rfc3339(silence.until),
+        who=silence.who,
+        reason=silence.reason,
+        when={name: list(listed(words)) for name, words in when.items()},
     )
 
 

@@ -160,6 +160,7 @@ class Daemon:
             channels=self.channels,
             route=self._route,
         )
+        self.pipeline.silences = self.store.silences(now)
         for finding in self.keeper.news(self.store):
             self.pipeline.note(finding, now)
         self.readiness.ready("rules")

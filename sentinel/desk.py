@@ -15,6 +15,7 @@ from sentinel.clock import Micros, rfc3339
 from sentinel.control import Request
 from sentinel.model import AuditEntry, Case, Verdict
 from sentinel.problems import did_you_mean
+from sentinel.silences import Silence
 from sentinel.store import StoreError
 
 if TYPE_CHECKING:
@@ -67,6 +68,12 @@ class Desk:
                 return self._outcome(request, now)
             case "channel.resend":
                 return self._resend(request, now)
+            case "silence.add":
+                return {"silence": answers.silence_row(self._silence(request, now))}
+            case "silence.list":
+                return self._silences(now)
+            case "silence.end":
+                return self._end_silence(request, now)
             case "reload":
                 problems = daemon.reload()
                 is_good = not any(problem.is_error for problem in problems)
@@ -147,6 +154,27 @@ class Desk:
             resent += self._daemon.store.resend(name, now, entry)
         self._daemon.courier.wake()
         return {"resent": resent}
+
+    def _silence(self, request: Request, now: Micros) -> Silence:
+        daemon = self._daemon
+        silence = answers.silence(request.arguments, request.who.name, now)
+        detail = silence.model_dump(mode="json", exclude_none=True)
+        daemon.pipeline.commit(now)
+        daemon.store.add_silence(silence, AuditEntry(at=now, who=silence.who, act="silence.added", detail=detail))
+        self._silences(now)
+        return silence
+
+    def _silences(self, now: Micros) -> Mapping[str, object]:
+        """What is silent now, for the pipeline too."""
+        found = self._daemon.pipeline.silences = self._daemon.store.silences(now)
+        return {"silences": [answers.silence_row(each) for each in found]}
+
+    def _end_silence(self, request: Request, now: Micros) -> Mapping[str, object]:
+        silence = str(request.arguments.get("silence"))
+        entry = AuditEntry(at=now, who=request.who.name, act="silence.ended", detail={"silence": silence[:64]})
+        if not self._daemon.store.end_silence(silence, entry):
+            raise CaseError(f"there is no silence '{silence[:64]}'", "see `sentinel silence list`")
+        return self._silences(now)
 
     def _named(self, request: Request) -> list[str]:
         """The channel that is asked for, or every one."""

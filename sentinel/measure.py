@@ -154,6 +154,10 @@ class Measure:
         self.metrics.earliest_deadline.set((now + min(left)) / SECOND if left else 0)
         self.metrics.overdue_cases.set(sum(rest < 0 for rest in left))
 
+    def silenced(self, total: int) -> None:
+        """News that a silence held back, since this engine began."""
+        self._count(self.metrics.silenced, total, ("silenced",))
+
     def outbox(self, outbox: Outbox, channels: Iterable[str], now: Micros) -> None:
         """What is owed and for how long."""
         standings = outbox.channel_standings()

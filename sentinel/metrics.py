@@ -80,6 +80,7 @@ class Metrics:
             "earliest_deadline_timestamp_seconds", "The nearest deadline that is not met; 0 where there is none."
         )
         self.overdue_cases = self._gauge("overdue_cases", "Cases whose deadline has passed and is not met.")
+        self.silenced = self._counter("silenced", "News of cases that a silence held back.")
         self.outbox_pending = self._gauge("outbox_pending", "Messages owed and not yet taken.", "channel")
         self.outbox_given_up = self._gauge(
             "outbox_given_up",

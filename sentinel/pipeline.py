@@ -12,6 +12,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import Protocol
 
+from sentinel import silences
 from sentinel.cases import identity
 from sentinel.cases.book import Book
 from sentinel.cases.judging import concerns_a_case, digest, judge
@@ -23,6 +24,7 @@ from sentinel.clock import SECOND, Micros
 from sentinel.detect import state
 from sentinel.detect.engine import Engine
 from sentinel.model import AuditEntry, Block, Case, Evidence, Finding, Gap, Notification, State, Verdict
+from sentinel.silences import Silence
 from sentinel.store.batch import Batch
 
 COMMIT_AFTER: Micros = SECOND // 2
@@ -75,7 +77,7 @@ Route = Callable[[Notification], Sequence[str]]
 
 
 class Pipeline:
-    """One watch: sources, engine, cases and store, joined.
+    """One watch: sources, engine, cases and store, joined. News that `silences` cover is held back, and counted.
 
     `findings` and `gaps` are those since somebody last emptied the lists; `owes_news` is set when a commit put messages
     into the outbox, for whoever wakes the courier and clears it. While `holds_reminders` is set, no deadline is
@@ -100,6 +102,8 @@ class Pipeline:
         self.options = options
         self.channels = channels
         self.route = route
+        self.silences: list[Silence] = []
+        self.silenced = 0
         self.findings: list[Finding] = []
         self.gaps: list[Gap] = []
         self.owes_news = False
@@ -322,7 +326,12 @@ class Pipeline:
         self._batch.verdict(verdict)
         self._is_urgent = self._is_urgent or bool(verdict.owed)
         for notification in verdict.owed:
-            self._owe(notification, notification.to or self.route(notification))
+            silence = silences.over(self.silences, notification)
+            if silence is None:
+                self._owe(notification, notification.to or self.route(notification))
+            else:
+                self._batch.audit(silences.held_back(silence, notification))
+                self.silenced += 1
 
     def redirect(self, case_id: str, key: str, channel: str, reason: str, fallback: Iterable[str], now: Micros) -> None:
         """What a channel will not take is owed to its fallback channels, saying so."""

@@ -9,6 +9,7 @@ import json
 from collections.abc import Callable
 from hashlib import sha256
 
+from sentinel.clock import Micros
 from sentinel.model import Finding
 
 CROCKFORD = "0123456789ABCDEFGHJKMNPQRSTVWXYZ"
@@ -47,6 +48,11 @@ def own_hash(case: str) -> int:
 def notification_id(case: str, key: str) -> str:
     """The id of what the case owes on that occasion, the same on every channel: "msg_" and 130 bits of SHA-256."""
     return "msg_" + _letters(f"{case}\0{key}", 26)
+
+
+def silence_id(who: str, now: Micros) -> str:
+    """The id of the silence that somebody made at that moment: "S-" and 40 bits of SHA-256."""
+    return "S-" + _letters(f"{who}\0{now}", 8)
 
 
 def key_of(finding: Finding) -> Key:

@@ -327,6 +327,8 @@ def test_a_channel_is_tried_and_what_it_would_never_take_is_sent_again(folder: P
         assert watch.outcome(watch.test("chat")) == ("never", "status 404")
         watch.read("kim", range(5))
         watch.turn()
+        while watch.standing()["waiting"]:
+            watch.turn()
         assert watch.standing()["never"] == 1  # the test is withdrawn, the message of the case is not
         assert watch.outcome(watch.test("chat")) == ("sent", "status 200")
         assert watch.ask("channel.resend", channel="chat") == {"resent": 1}
@@ -360,3 +362,23 @@ def test_only_a_test_can_be_withdrawn(watch: Watch) -> None:
     (case,) = watch.cases()
     with pytest.raises(Refused, match="not a test"):
         watch.ask("channel.outcome", case=case["id"], withdraw=True)
+
+
+def test_a_silence_holds_back_news_and_nothing_else(folder: Path) -> None:
+    with service() as there:
+        hook = f"channels: {{chat: {{type: mattermost, url: {{file: {folder}/hook}}, allow_private: true}}}}\n"
+        (folder / "hook").write_text(there.url)
+        (folder / "sentinel.yaml").write_text(CONFIG + hook, encoding="utf-8")
+        watch = Watch(folder)
+        watch.ask("silence.add", **{"for": "4h", "reason": "migration", "when": {"rule": ["many"]}})
+        watch.read("kim", range(5))
+        watch.turn()
+        (case,) = watch.cases()
+        assert case["state"] == "open"
+        assert [row["act"] for row in watch.ask("case.show", case=case["id"])["timeline"]][-1] == "message.silenced"
+        assert watch.ask("channel.list")["channels"][0]["waiting"] == 0
+        watch.clock.move_to(watch.clock.now() + 25 * HOUR)
+        while not there.received:
+            watch.turn()
+        watch.daemon.close()
+    assert ["48 hours left" in json.loads(each.body)["text"] for each in there.received] == [True]
