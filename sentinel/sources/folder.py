@@ -102,7 +102,13 @@ def log_of(path: str) -> str:
 def may_be_copy(path: str, log: str) -> bool:
     """The name is one that a copy of the log may have: it goes on where the log's name ends, and is not that name."""
     name, live = os.path.basename(path), os.path.basename(log)
-    return name != live and name.startswith(live.rsplit(".", 1)[0] or live)
+    return name != live and name.startswith(stem_of(log))
+
+
+def stem_of(log: str) -> str:
+    """What the names of all copies of a log begin with."""
+    name = os.path.basename(log)
+    return name.rsplit(".", 1)[0] or name
 
 
 def folder_of(path: str) -> str:

@@ -14,7 +14,8 @@ from collections.abc import Iterable, Mapping
 
 from sentinel.clock import MINUTE, SECOND, Micros
 from sentinel.sources.base import Gap
-from sentinel.sources.folder import Found, folder_of, listing, log_of, look_at, may_be_copy, open_log
+from sentinel.sources.descriptors import Descriptors
+from sentinel.sources.folder import Found, folder_of, listing, log_of, look_at, may_be_copy, open_log, stem_of
 from sentinel.sources.identity import Inode, Place, begins_alike, inode_of
 from sentinel.sources.packed import is_beginning_of, is_compressed
 from sentinel.sources.reunion import Reunited, copy_of
@@ -43,9 +44,10 @@ class Generations:
         self.found: dict[str, Found] = {}
         self.marks: deque[Stream] = deque()
         self.gaps: list[Gap] = []
-        self._open_files = open_files
+        self.descriptors = Descriptors(open_files, self.waits)
         self._style = style
         self._logs: dict[str, list[Stream]] = {}
+        self._stems: dict[str, list[Stream]] = {}
         self._shadows: dict[tuple[int, int], tuple[int, Found]] = {}
         self._troubles: dict[str, str] = {}
 
@@ -55,9 +57,10 @@ class Generations:
 
     def waits(self, stream: Stream) -> bool:
         """An older, finished generation of the same log still has records to hand out first."""
-        return any(
+        generations = self._logs[stream.log]
+        return len(generations) > 1 and any(
             other.is_ended and (other.behind or other.is_open_group)
-            for other in self._logs[stream.log]
+            for other in generations
             if other.number < stream.number
         )
 
@@ -74,9 +77,10 @@ class Generations:
         if number is None:
             self.top += 1
             number = self.top
-        stream = Stream(number, place, log_of(place.path), now, self._style)
+        stream = Stream(number, place, log_of(place.path), now, self._style, self.descriptors.opened)
         self.streams[number] = stream
         self._logs.setdefault(stream.log, []).append(stream)
+        self._stems.setdefault(stem_of(stream.log), []).append(stream)
         return stream
 
     def begin(self, found: Found, now: Micros) -> Stream:
@@ -107,7 +111,7 @@ class Generations:
             os.close(fd)
             raise
         self._attach(stream, fd, inode, match.found.path)
-        if self._count_open() > self._open_files:
+        if self.descriptors.are_too_many():
             stream.rest()
 
     def lose(self, stream: Stream, now: Micros) -> None:
@@ -130,6 +134,8 @@ class Generations:
         self._troubles.pop(stream.at, None)
         if self.streams.pop(stream.number, None) is not None:
             self._logs[stream.log].remove(stream)
+            self._stems[stem_of(stream.log)].remove(stream)
+        self.descriptors.waiting.pop(stream.number, None)
 
     def let_go(self, stream: Stream, now: Micros) -> None:
         """The generation is finished and read, and its file is gone; a copy set aside for it takes its place."""
@@ -183,8 +189,8 @@ class Generations:
     # --- descriptors ---------------------------------------------------------------------------------------
 
     def open(self, stream: Stream, now: Micros, *, is_brief: bool = False) -> None:
-        """Open what is at rest, if there is room. Where another file has its name by now, the next look tells."""
-        if not is_brief and self._count_open() >= self._open_files and not self._make_room(stream):
+        """Open what is at rest, if there is room, else it waits. If another file has its name, the next look tells."""
+        if not is_brief and not self.descriptors.allot(stream):
             return
         try:
             fd = open_log(stream.at, follow=self.follow)
@@ -244,27 +250,8 @@ class Generations:
 
     def close(self) -> None:
         """Let go of every descriptor."""
-        for stream in self.streams.values():
+        for stream in list(self.descriptors.opened.values()):
             stream.rest()
-
-    def _count_open(self) -> int:
-        return sum(stream.fd is not None for stream in self.streams.values())
-
-    def _make_room(self, newcomer: Stream) -> bool:
-        # Deleted files are beside the count: they cannot be opened again, and some wait for what is to be opened now.
-        is_open = [each for each in self.streams.values() if each.has_name()]
-        if len(is_open) < self._open_files:
-            return True
-        idle = [each for each in is_open if each.is_idle()]
-        if idle:
-            min(idle, key=lambda each: (each.unread() > 0, each.quiet_since)).rest(until_changed=True)
-            return True
-        # One that waits for an older generation must not keep that very generation from being opened.
-        waiting = [each for each in is_open if self.waits(each)]
-        if waiting and not self.waits(newcomer):
-            waiting[-1].rest()
-            return True
-        return False
 
     # --- copies --------------------------------------------------------------------------------------------
 
@@ -275,7 +262,7 @@ class Generations:
             return
         originals = self._possible_originals(found)
         original = next((each for each in originals if self._is_copy(found, each, now)), None)
-        if found.key in self.inodes():
+        if originals and found.key in self.inodes():
             return
         self._shadows.pop(found.key, None)
         if original is None:
@@ -292,11 +279,9 @@ class Generations:
         self._shadows = {key: shadow for key, shadow in self._shadows.items() if key in present}
 
     def _possible_originals(self, found: Found) -> list[Stream]:
-        return [
-            stream
-            for stream in self.streams.values()
-            if stream.offset and found.path != stream.path and may_be_copy(found.path, stream.log)
-        ]
+        name = found.path.rpartition("/")[2]
+        near = [stream for end in range(1, len(name) + 1) for stream in self._stems.get(name[:end], ())]
+        return [each for each in near if each.offset and found.path != each.path and may_be_copy(found.path, each.log)]
 
     def _is_copy(self, found: Found, original: Stream, now: Micros) -> bool:
         """The file is the beginning of the original. One that turns out to be replaced goes on in its copy, if any."""
@@ -315,7 +300,7 @@ class Generations:
             self.refuse(original, error)
             return False
         finally:
-            if not was_open and original.fd is not None and self._count_open() > self._open_files:
+            if not was_open and original.fd is not None and self.descriptors.are_too_many():
                 original.rest()
                 original.rested, original.behind = rested, behind
 

@@ -18,6 +18,8 @@ from sentinel.sources.packed import Packed, Unfinished, bytes_at, first_bytes, i
 from sentinel.sources.records import BLOCK, CUT, KEPT
 
 _SEARCHED_AT_ONCE = 64 * BLOCK
+UNCHECKED = 9
+"""So many looks in a row a file that has been left alone for seconds is only asked for its size and change time."""
 
 
 class Replaced(Exception):
@@ -39,10 +41,19 @@ class Stream:
     configured name does; `is_ended` that its writer has turned to another file. `rested` is the size and change time
     with which a file at rest was left, None where it was never open or has to be opened again. `is_stored` says that
     some position of it was handed out; `is_open_group` that a record of several lines waits for its end,
-    `is_unfinished` that a compressed file breaks off. Everything written before `unread_since` has been handed out.
+    `is_unfinished` that a compressed file breaks off; `is_settled` that it was last changed seconds ago; `has_more`
+    that the last block was not all there was. All that was written before `unread_since` has been handed out.
     """
 
-    def __init__(self, number: int, place: Place, log: str, now: Micros, style: Style | None = None) -> None:
+    def __init__(  # noqa: PLR0915  (what a generation is, and how it stands, each part once)
+        self,
+        number: int,
+        place: Place,
+        log: str,
+        now: Micros,
+        style: Style | None = None,
+        opened: dict[int, Stream] | None = None,
+    ) -> None:
         self.number = number
         self.path = self.at = place.path
         self.log = log
@@ -66,12 +77,14 @@ class Stream:
         self.cut_records = 0
         self.unterminated_records = 0
         self.is_stored = False
-        self.is_open_group = self.is_unfinished = False
+        self.is_open_group = self.is_unfinished = self.is_settled = self.has_more = False
         self.rested: tuple[int, int] | None = None
         style = style or Style()
         begun = Coding(place.coding) if place.coding else PLAIN if place.offset else None
         self._framing = Framing(style.grouping, begun or style.coding, place.shift)
+        self._opened = opened if opened is not None else {}
         self._looked = (-1, -1)
+        self._unchecked = 0
         self._searched = 0
 
     def place(self) -> Place:
@@ -92,6 +105,7 @@ class Stream:
     def attach(self, fd: int, inode: Inode, at: str) -> None:
         """Read on through this descriptor, which holds the same bytes up to `offset`."""
         self.fd, self.inode, self.at = fd, inode, at
+        self._opened[self.number] = self
         status = os.fstat(fd)
         self.size, self.links = status.st_size, status.st_nlink
         self._looked = (-1, -1)
@@ -130,6 +144,7 @@ class Stream:
         if self.fd is not None:
             os.close(self.fd)
             self.fd = self.packed = None
+            self._opened.pop(self.number, None)
 
     def is_replaced(self) -> bool:
         """The open file no longer holds what was read from it."""
@@ -195,14 +210,11 @@ class Stream:
         if status.st_size < self.offset:
             raise Replaced
         kept = len(self.tail)
-        # The bytes before `offset` are read again with those after it: a file cut and grown past it shows there.
-        # Two changes within one tick of the file system's clock leave one change time, so that it proves nothing.
         if looked == self._looked and not closes:
-            if os.pread(fd, kept, self.offset - kept) != self.tail or not self._begins_as_before(fd):
-                raise Replaced
-            self.behind = False
+            self._look_again(fd)
             return None
         chunk = os.pread(fd, BLOCK + kept, self.offset - kept)
+        # The bytes before `offset` are read again with those after it: a file cut and grown past it shows there.
         if chunk[:kept] != self.tail or not self._begins_as_before(fd):
             raise Replaced
         self.size, self.modified = status.st_size, status.st_mtime_ns
@@ -210,7 +222,7 @@ class Stream:
         if chunk[kept : kept + coding.width] == bytes(coding.width):
             return self._behind_nuls(fd, looked)
         end = coding.last_end(chunk, kept)
-        is_full = len(chunk) == BLOCK + kept
+        self.has_more = is_full = len(chunk) == BLOCK + kept
         if end:
             piece = self._framed(fd, chunk[kept:end], closes=closes, is_full=is_full)
             if piece is not None:
@@ -219,6 +231,16 @@ class Stream:
             return self._too_long(fd, looked)
         self._looked, self.behind, self.is_open_group = looked, False, bool(end)
         return None
+
+    def _look_again(self, fd: int) -> None:
+        """Two changes within one tick of the file system's clock leave one change time, so that it proves little."""
+        self.behind = self.has_more = False
+        if self.is_settled and self._unchecked < UNCHECKED:
+            self._unchecked += 1
+            return
+        self._unchecked = 0
+        if os.pread(fd, len(self.tail), self.offset - len(self.tail)) != self.tail or not self._begins_as_before(fd):
+            raise Replaced
 
     def _framed(self, fd: int, raw: bytes, *, closes: bool, is_full: bool) -> Piece | None:
         framed = self._framing.frame(self.offset, raw, closes=closes)

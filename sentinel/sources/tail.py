@@ -22,6 +22,9 @@ from sentinel.sources.wakeup import Stir, WakeUp
 
 LOOK: Micros = SECOND
 LOOK_SOONEST: Micros = SECOND // 50
+LOOK_LATEST: Micros = 5 * SECOND
+LOOKED_AT_IN_A_SECOND = 2000
+SETTLED: Micros = 2 * SECOND
 BUSY: Micros = SECOND // 10
 OPEN_FILES = 512
 
@@ -77,7 +80,7 @@ class Tail:
                     self._begin_at_end(stream)
 
     def read(self, now: Micros) -> Block | None:
-        if not 0 <= now - self._looked_at < (LOOK_SOONEST if self._stir.has_moved else LOOK):
+        if not 0 <= now - self._looked_at < self._until_look():
             self._look(now)
         if self._known.marks:
             return self._mark(self._known.marks.popleft(), now)
@@ -87,10 +90,12 @@ class Tail:
             return self._handed(0, "", Piece(0, b""), to_text(None, self._first), now)
         if self._stir.grown:
             names = self._stir.take_grown()
-            for stream in self._known.streams.values():
+            for stream in self._known.descriptors.opened.values():
                 if stream.at in names or "" in names:
                     stream.due = 0
         block = self._next_in_turn(now)
+        while block is None and self._known.descriptors.waiting and self._open_waiting(now):
+            block = self._next_in_turn(now)
         if block is None and self._known.marks:
             return self._mark(self._known.marks.popleft(), now)
         return block
@@ -139,8 +144,8 @@ class Tail:
         """How long nothing needs to be read, unless something stirs before."""
         if self._known.marks or not self._is_marked or self._stir.grown:
             return 0.0
-        looks = self._looked_at + (LOOK_SOONEST if self._stir.has_moved else LOOK)
-        every = [each for each in self._known.streams.values() if each.fd is not None and not self._known.waits(each)]
+        looks = self._looked_at + self._until_look()
+        every = [each for each in self._known.descriptors.opened.values() if not self._known.waits(each)]
         soonest = min((stream.due for stream in every), default=looks)
         return min(max(min(soonest, looks) - now, 0), LOOK) / SECOND
 
@@ -174,19 +179,29 @@ class Tail:
         else:
             self._known.marks.append(stream)
 
+    def _open_waiting(self, now: Micros) -> bool:
+        return self._known.descriptors.open_waiting(lambda stream: self._known.open(stream, now))
+
+    def _until_look(self) -> Micros:
+        """With thousands of files a look takes long; one that nothing asked for then comes more rarely."""
+        if self._stir.has_moved:
+            return LOOK_SOONEST
+        return min(max(LOOK, len(self._known.streams) * SECOND // LOOKED_AT_IN_A_SECOND), LOOK_LATEST)
+
     def _look(self, now: Micros) -> None:
         self._looked_at = now
         self._stir.has_moved = False
         self._survey.look(now)
+        self._known.descriptors.take_turns(lambda stream: self._known.open(stream, now))
         if self._wakeup is not None:
             self._wakeup.cover(self._stir, self._survey.folders, now)
 
     def _next_in_turn(self, now: Micros) -> Block | None:
-        every = list(self._known.streams.values())
+        every = list(self._known.descriptors.opened.values())
         start = self._turn % len(every) if every else 0
         held_back: list[Stream] = []
         for stream in every[start:] + every[:start]:
-            if stream.fd is None or now < stream.due <= now + LOOK:
+            if now < stream.due <= now + LOOK:
                 continue
             if self._known.waits(stream):
                 held_back.append(stream)
@@ -215,7 +230,10 @@ class Tail:
 
     def _records(self, stream: Stream, now: Micros) -> Piece | None:
         size = stream.size
+        stream.is_settled = now - stream.modified // 1000 > SETTLED
         piece = stream.whole_records()
+        if not stream.has_more:
+            stream.unread_since = now
         stream.quiet_since = now if piece or stream.size != size else min(stream.quiet_since, now)
         if piece is not None or stream.behind:
             stream.due = 0

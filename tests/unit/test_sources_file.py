@@ -648,6 +648,28 @@ def test_more_files_than_descriptors_are_all_read_and_their_growth_is_seen(tmp_p
     )
 
 
+def test_thousands_of_files_are_read_with_few_descriptors_at_the_first_call(tmp_path: Path) -> None:
+    for number in range(2000):
+        (tmp_path / f"{number}.log").write_bytes(b"%d\n" % number)
+    reader = Reader([str(tmp_path / "*.log")], open_files=50).open()
+    reader.read(0.01, limit=0)
+    reader.take()
+    assert len(set(reader.records())) == 2000
+    assert len(reader.tail._known.descriptors.opened) <= 50
+
+
+def test_files_that_grow_without_end_do_not_keep_others_from_being_opened(tmp_path: Path) -> None:
+    for number in range(4):
+        (tmp_path / f"busy{number}.log").write_bytes((b"x" * 999 + b"\n") * 40_000)
+    (tmp_path / "z.log").write_bytes(b"small\n")
+    os.utime(tmp_path / "z.log", (2_000_000_000, 2_000_000_000))
+    reader = Reader([str(tmp_path / "*.log")], open_files=2).open()
+    for _ in range(12):
+        reader.read(1, limit=3)
+        reader.commit()
+    assert b"small" in reader.records()
+
+
 def test_a_file_with_much_to_read_does_not_starve_another(tmp_path: Path) -> None:
     (tmp_path / "big.log").write_bytes(b"x" * 99 + b"\n")
     with (tmp_path / "big.log").open("ab") as big:
