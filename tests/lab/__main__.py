@@ -1,7 +1,7 @@
 """Runs the laboratory: writes an organisation's weeks, lets the shipped rules read them, and says what they saw.
 
-`make lab` runs it on the reserved organisation and writes the table into docs/detection.md. While you build:
-`python -m tests.lab building` prints the same of the other one, with what was missed and which rules were wrong.
+`make lab` runs it on the reserved organisation and writes the table into docs/detection.md. While you build,
+`python -m tests.lab building [STAFF]` prints the same of the other one, with what was missed and who was wrong.
 """
 
 from __future__ import annotations
@@ -11,6 +11,7 @@ import sys
 import tempfile
 import time
 from collections.abc import Iterator
+from dataclasses import replace
 from pathlib import Path
 
 from sentinel.commands import inputs
@@ -66,8 +67,10 @@ def scores(book: Rulebook, findings: list[Finding], truth: Truth) -> dict[str, S
 
 
 def main(arguments: list[str]) -> int:
-    """`[FAMILY]`: the reserved one unless said otherwise; only that one is written into the page."""
+    """`[FAMILY [STAFF]]`: the reserved one unless said otherwise; only that one is written into the page."""
     shape = FAMILIES[arguments[0]] if arguments else RESERVED
+    if len(arguments) > 1:
+        shape = replace(shape, staff=int(arguments[1]))
     with tempfile.TemporaryDirectory(prefix="sentinel-lab-") as place:
         folder = Path(place)
         begun = time.process_time()

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from dataclasses import replace
 from random import Random
 
 from sentinel.clock import DAY, HOUR, MINUTE, SECOND, Micros
@@ -33,10 +34,28 @@ def of_day(organisation: Organisation, person: Person, day: int) -> list[Act]:
         number = _number(organisation, person, day, random)
         if organisation.is_travelling(person, day):
             number //= 4
-        acts += _WORK[person.role.system](organisation, person, day, who, span, number, random)
+        work = list(_WORK[person.role.system](organisation, person, day, who, span, number, random))
+        acts += _moved(person, who, work, random)
+        if person.role.system == "records" and random.random() < 0.0015:
+            acts += _once_in_the_portal(who, span, random)
     if person.role.name == "doctor" and (person.number + day) % 9 == 0:
         acts += _on_call(organisation, person, day, midnight, random)
     return acts
+
+
+def _moved(person: Person, who: Session, acts: list[Act], random: Random) -> list[Act]:
+    """The work; now and then the machine changes from the house's network to the VPN's in the midst of a session."""
+    if person.role.shift != "office" or random.random() > 0.02 or not acts:
+        return acts
+    from_then = random.choice(acts).time
+    there = replace(who, address=f"10.99.{random.randint(0, 3)}.{random.randint(2, 250)}")
+    return [act if act.time < from_then else act._replace(session=there) for act in acts]
+
+
+def _once_in_the_portal(who: Session, span: Span, random: Random) -> Iterator[Act]:
+    """Somebody who works in the records application looks something up in the portal for once."""
+    for moment in moments(span, random.randint(1, 3), random):
+        yield get(moment, who, f"/api/patients/{spread(random.randrange(600_000))}/contact")
 
 
 def _number(organisation: Organisation, person: Person, day: int, random: Random) -> int:

@@ -53,7 +53,7 @@ def dormant_account(stage: Stage) -> Iterator[Act]:
     who = Session(f"locum.{stage.random.randrange(10_000)}", "10.20.40.7", BROWSERS[0].format(138), "d0", role="doctor")
     for moment in stage.times(stage.organisation.shape.first + 8 * HOUR, 6 * HOUR, 25):
         yield read(moment, who, stage.patient())._replace(note=PRELUDE)
-    begin = stage.midnight(stage.days()) + 10 * HOUR
+    begin = stage.midnight(stage.organisation.shape.days - stage.random.randint(1, 7)) + 10 * HOUR
     for moment in stage.times(begin, 2 * HOUR, stage.size(3, 15, 60)):
         yield read(moment, who, stage.patient())
 
@@ -97,11 +97,7 @@ def at_night(stage: Stage) -> Iterator[Act]:
 
 def on_leave(stage: Stage) -> Iterator[Act]:
     """The account of somebody who is on leave reads."""
-    organisation = stage.organisation
-    for _ in range(500):
-        person, day = stage.person("nurse", "doctor", "secretary", "coder"), stage.working_day()
-        if all(organisation.is_absent(person, day + each) for each in (-1, 0, 1)):
-            break
+    person, day = stage.absent("nurse", "doctor", "secretary", "coder")
     who = stage.session(person, day)
     for moment in stage.times(stage.midnight(day) + 11 * HOUR, HOUR, stage.size(3, 12, 40)):
         yield read(moment, who, stage.patient())

@@ -48,9 +48,9 @@ def called_at_night(stage: Stage) -> Iterator[Act]:
 
 def conference(stage: Stage) -> Iterator[Act]:
     """A doctor is at a conference abroad, and looks at a few of their own patients."""
-    person = stage.person("doctor")
-    day, who, begin, _ = stage.at_work(person)
-    who = replace(who, address="185.70.80.9", country="AT")
+    person, day = stage.absent("doctor")
+    who = replace(stage.session(person, day), address="185.70.80.9", country="AT")
+    begin = stage.midnight(day) + 10 * HOUR
     yield login(begin, who)
     for at in stage.times(begin + MINUTE, 2 * HOUR, 7):
         yield read(at, who, spread(stage.random.choice(beds(person.ward, day))))
@@ -161,7 +161,9 @@ def swapped_shift(stage: Stage) -> Iterator[Act]:
 
 def home_office(stage: Stage) -> Iterator[Act]:
     """A new laptop at home: another address, another browser, the same country, ordinary work."""
-    _, who, begin, _ = stage.at_work(stage.person("coder", "secretary"))
+    person, day = stage.absent("coder", "secretary")
+    begin = stage.midnight(day) + 8 * HOUR
+    who = stage.session(person, day)
     who = replace(who, address=f"87.140.{stage.random.randint(1, 250)}.9", agent=BROWSERS[2].format(141))
     yield login(begin, who)
     current = stage.random.randrange(4_000_000)

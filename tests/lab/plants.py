@@ -81,6 +81,15 @@ class Stage:
         day = self.days(days)
         return day, self.session(person, day), self.midnight(day) + 8 * HOUR, self.midnight(day) + 16 * HOUR
 
+    def absent(self, *roles: str) -> tuple[Person, int]:
+        """Somebody, and a working day in the midst of their leave."""
+        for _ in range(500):
+            person, day = self.person(*roles), self.working_day()
+            if all(self.organisation.is_absent(person, day + each) for each in (-1, 0, 1)):
+                return person, day
+            self.taken.discard(person.number)
+        return person, day
+
     def session(self, person: Person, day: int) -> Session:
         """The person at their usual machine."""
         return replace(session_of(self.organisation, person, day, self.random), address=person.address, country="DE")
