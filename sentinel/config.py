@@ -42,6 +42,7 @@ class Config:
     """Everything that sentinel.yaml says, with paths made absolute and defaults filled in.
 
     `rules` are the user's files and folders as written; `without` are families of shipped rules that are left out;
+    `lists` are files of texts that take the place of the lists of rules;
     `control` is the socket; `http` is host and port, or None.
     """
 
@@ -52,6 +53,7 @@ class Config:
     shipped_rules: bool
     without: tuple[str, ...]
     inventory: Inventory | None
+    lists: Mapping[str, Path]
     sources: tuple[SourceConfig, ...]
     cases: CaseOptions
     channels: Mapping[str, ChannelOptions]
@@ -140,6 +142,7 @@ def _config(
         shipped_rules=part.shipped_rules is not False,
         without=part.shipped_rules.without if isinstance(part.shipped_rules, ShippedPart) else (),
         inventory=found,
+        lists={name: folder / written for name, written in part.lists.items()},
         sources=tuple(sources),
         cases=part.cases,
         channels=channel_options,

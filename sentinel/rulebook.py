@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
+from types import MappingProxyType
 
 from sentinel import files
 from sentinel.detect import access, lists, load
@@ -31,15 +32,21 @@ class Rulebook:
         return Engine(self.rules.in_use(), self.entries, list(sources), key=key, identity=identity, purpose=purpose)
 
 
-def read(rule_files: Iterable[Path], inventory: Inventory | None) -> tuple[Rulebook, list[Problem]]:
-    """What could be read, and every problem: a rule with an error is left out, the others are there."""
+def read(
+    rule_files: Iterable[Path], inventory: Inventory | None, ours: Mapping[str, Path] = MappingProxyType({})
+) -> tuple[Rulebook, list[Problem]]:
+    """What could be read, and every problem: a rule with an error is left out, the others are there. `ours` are lists
+    of the configuration by name, which take the place of those of the rules.
+    """
     documents: list[Document] = []
     problems: list[Problem] = []
     for path in rule_files:
         found, more = files.documents(path)
         documents += found
         problems += more
-    rules, more = load.load(documents, {key: _text(*key) for key in lists.files_named(documents)})
+    texts = {(file, name): _text(Path(file).parent / name) for file, name in lists.files_named(documents)}
+    texts |= {(lists.OURS, name): _text(path) for name, path in ours.items()}
+    rules, more = load.load(documents, texts)
     problems += more
     entries: tuple[access.Entry, ...] = ()
     if inventory is not None:
@@ -49,8 +56,8 @@ def read(rule_files: Iterable[Path], inventory: Inventory | None) -> tuple[Ruleb
     return Rulebook(rules, entries, identities), sorted(problems, key=by_severity)
 
 
-def _text(rule_file: str, name: str) -> str | None:
-    content, problems = files.read(Path(rule_file).parent / name)
+def _text(path: Path) -> str | None:
+    content, problems = files.read(path)
     try:
         return None if problems else content.decode()
     except UnicodeDecodeError:

@@ -104,6 +104,7 @@ class ConfigPart(_Part):
     rules: tuple[PathText, ...] = ()
     shipped_rules: bool | ShippedPart = True
     inventory: PathText | None = None
+    lists: dict[Name, PathText] = {}
     sources: tuple[dict[str, Any], ...] = Field(min_length=1)
     cases: CaseOptions = CaseOptions()
     channels: dict[Name, dict[str, Any]] = {}

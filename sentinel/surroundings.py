@@ -35,6 +35,7 @@ def check(
     return [
         *_rules(document, part, folder, may_read),
         *_families(document, part),
+        *_lists(document, part, folder),
         *_logs(document, sources, may_read),
         *_socket(document, part, folder),
     ]
@@ -60,6 +61,12 @@ def _families(document: Document, part: ConfigPart) -> Iterator[Problem]:
             hint = did_you_mean(name, known) or f"there are {', '.join(known)}"
             span = document.span(("shipped_rules", "without", number))
             yield Problem(span, "C024", f"there is no family of rules '{shorten(name)}'", hint)
+
+
+def _lists(document: Document, part: ConfigPart, folder: Path) -> Iterator[Problem]:
+    for name, written in part.lists.items():
+        _, problems = files.read(folder / written, document.span(("lists", name)))
+        yield from problems
 
 
 def _logs(document: Document, sources: Sequence[SourceConfig], may_read: Callable[[Path], bool]) -> Iterator[Problem]:

@@ -86,7 +86,7 @@ def gather(wishes: Wishes) -> Inputs:
     found = loaded.inventory if loaded else None
     if wishes.inventory is not None:
         found, problems = _inventory(wishes.inventory)
-    book, more = rulebook.read(rule_files, found)
+    book, more = rulebook.read(rule_files, found, loaded.lists if loaded else {})
     problems = [*problems, *more]
     print_problems(problems)
     logs = _logs(wishes, loaded)

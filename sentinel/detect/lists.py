@@ -17,7 +17,11 @@ Key = tuple[str, str]
 """The file of a rule, and a file that it names."""
 
 Texts = Mapping[Key, str | None]
-"""What stands in each file; None for one that cannot be read."""
+"""What stands in each file; None for one that cannot be read. Lists of the configuration stand under OURS and their
+name, and take the place of any rule's list of that name.
+"""
+
+OURS = ""
 
 
 def files_named(documents: Iterable[Document]) -> list[Key]:
@@ -35,9 +39,19 @@ def _paths(rule: Any) -> Iterable[str]:
 
 def resolved(draft: Draft, lists: Mapping[str, list[str] | ListFile], texts: Texts) -> dict[str, Sequence[str]]:
     """Every list with its values; what is wrong with one that stands in a file is added to the draft."""
-    return {
-        name: each if isinstance(each, list) else _from_file(draft, name, each, texts) for name, each in lists.items()
-    }
+    return {name: _values(draft, name, each, texts) for name, each in lists.items()}
+
+
+def _values(draft: Draft, name: str, listed: list[str] | ListFile, texts: Texts) -> Sequence[str]:
+    ours = _lines(texts.get((OURS, name)) or "")
+    if ours:
+        return ours
+    return listed if isinstance(listed, list) else _from_file(draft, name, listed, texts)
+
+
+def _lines(content: str) -> list[str]:
+    lines = (line.strip() for line in content.removeprefix("\ufeff").splitlines())
+    return [line for line in lines if line and not line.startswith("#")]
 
 
 def _from_file(draft: Draft, name: str, listed: ListFile, texts: Texts) -> Sequence[str]:
@@ -47,8 +61,7 @@ def _from_file(draft: Draft, name: str, listed: ListFile, texts: Texts) -> Seque
         hint = "a text file in UTF-8; its path starts at the folder of the rule"
         draft.error(path, "R054", f"the list '{listed.file}' cannot be read", hint)
         return ()
-    lines = (line.strip() for line in content.removeprefix("\ufeff").splitlines())
-    found = [line for line in lines if line and not line.startswith("#")]
+    found = _lines(content)
     if len(found) > listed.most:
         hint = f"sentinel.lists.{name}.max allows up to 100000"
         draft.error(path, "R055", f"the list '{listed.file}' has {len(found)} texts, more than {listed.most}", hint)

@@ -119,6 +119,15 @@ def known_patient(stage: Stage) -> Iterator[Act]:
         yield read(at, stage.session(stage.random.choice(team or [stage.person("nurse")]), day), vip)
 
 
+def treated_colleague(stage: Stage) -> Iterator[Act]:
+    """A colleague lies on the ward: four nurses open the record all day."""
+    colleague = next(each.patient for each in stage.organisation.people if each.patient is not None)
+    day = stage.working_day()
+    team = [stage.person("nurse") for _ in range(4)]
+    for at in stage.times(stage.midnight(day) + 7 * HOUR, 10 * HOUR, 24):
+        yield read(at, stage.session(stage.random.choice(team), day), colleague or 0)
+
+
 def duplicates(stage: Stage) -> Iterator[Act]:
     """Doubled records are tidied up: a dozen are deleted."""
     _, who, begin, _ = stage.at_work(stage.person("secretary"))
@@ -191,6 +200,6 @@ def shared_desk(stage: Stage) -> Iterator[Act]:
 
 ALL = (
     migration, audit, ward_list, called_at_night, conference, forgotten_password, broken_release, helping_out,
-    order_numbers, masked, known_patient, duplicates, large_campaign, extract_again, announced_test, swapped_shift,
-    home_office, mistyped, shared_desk,
+    order_numbers, masked, known_patient, treated_colleague, duplicates, large_campaign, extract_again, announced_test,
+    swapped_shift, home_office, mistyped, shared_desk,
 )  # fmt: skip

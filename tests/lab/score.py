@@ -120,17 +120,22 @@ class Join:
 
     def plants_of(self, finding: Finding) -> list[Entry]:
         """By the places of its records, and by the names of its group."""
-        places = ((evidence.source, evidence.offset) for evidence in finding.evidence)
+        places = ((_log(evidence.source), evidence.offset) for evidence in finding.evidence)
         found = {entry.id: entry for place in places if (entry := self._by_place.get(place)) is not None}
         for name in {value for _, value in (*finding.group, *finding.case_key)} | set(finding.actors):
             for entry in self._by_key.get(name, ()):
                 if _has_line_between(entry, finding.first_seen, finding.last_seen):
                     found[entry.id] = entry
         for entry in self._silent:
-            names = {finding.source, *(value for _, value in finding.group)}
+            names = {_log(finding.source), *(value for _, value in finding.group)}
             if entry.source in names and entry.begin <= finding.fired_at <= entry.end + DAY // 24:
                 found[entry.id] = entry
         return list(found.values())
+
+
+def _log(source: str) -> str:
+    """The log's own name: replay numbers its inputs, as in `records#1`."""
+    return source.partition("#")[0]
 
 
 def _has_line_between(entry: Entry, begin: Micros, end: Micros) -> bool:

@@ -8,7 +8,7 @@ from collections.abc import Iterator
 from pathlib import Path
 from random import Random
 
-from sentinel.clock import DAY, Micros, to_datetime
+from sentinel.clock import DAY, Micros
 from tests.lab import attacks, everyday, failures, insiders, machines, near_misses
 from tests.lab.acts import Act
 from tests.lab.people import VIPS, Organisation, organisation
@@ -81,5 +81,3 @@ def watch(whole: Organisation, folder: Path) -> None:
     records = [str(each.patient) for each in whole.people if each.patient is not None]
     (lists / "vips.txt").write_text("\n".join(map(str, VIPS)) + "\n", encoding="utf-8")
     (lists / "staff_records.txt").write_text("\n".join(records) + "\n", encoding="utf-8")
-    first = to_datetime(whole.shape.first).date()
-    (folder / "begins.txt").write_text(f"{first}\n", encoding="utf-8")

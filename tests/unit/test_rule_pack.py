@@ -181,3 +181,34 @@ def test_a_finding_brings_along_what_is_to_be_done_first() -> None:
     _, found = judged(data, "json", everywhere(pack().rules), LogSource())
     told = next(finding for finding in found if finding.rule == "bulk_access")
     assert told.response == about.additions.response.strip() != ""
+
+
+# --- lists of the configuration --------------------------------------------------------------------------------------
+
+
+def test_a_list_of_the_configuration_takes_the_place_of_a_rules_own(tmp_path: Path) -> None:
+    (tmp_path / "vips.txt").write_text("# who\nP7\nP8\n")
+    (tmp_path / "sentinel.yaml").write_text(
+        "lists: {vips: vips.txt}\nsources: [{name: a, type: stdin, format: json}]\n"
+    )
+    found, problems = config.load(tmp_path / "sentinel.yaml", {})
+    assert found is not None, problems
+    book, problems = rulebook.read(found.rule_files(), None, found.lists)
+    assert problems == []
+    line = b'{"@timestamp":"2026-03-04T10:00:00Z","access.system":"p","access.actor":"kim","access.subject":"%s"}\n'
+    _, said = judged(line % b"P7" + line % b"example-of-a-vip", "json", everywhere(book.rules.in_use()), LogSource())
+    assert [finding.rule for finding in said].count("vip_record_opened") == 1
+
+
+def test_an_empty_list_leaves_the_rule_as_it_is_and_a_missing_one_is_a_mistake(tmp_path: Path) -> None:
+    (tmp_path / "vips.txt").write_text("# nobody\n")
+    (tmp_path / "sentinel.yaml").write_text(
+        "lists: {vips: vips.txt}\nsources: [{name: a, type: stdin, format: json}]\n"
+    )
+    found, _ = config.load(tmp_path / "sentinel.yaml", {})
+    assert found is not None
+    assert rulebook.read(found.rule_files(), None, found.lists)[1] == []
+    (tmp_path / "vips.txt").unlink()
+    found, problems = config.load(tmp_path / "sentinel.yaml", {})
+    assert found is None
+    assert [(problem.code, problem.span.line) for problem in problems if problem.is_error] == [("C005", 1)]
