@@ -161,6 +161,7 @@ class Daemon:
             route=self._route,
         )
         self.pipeline.silences = self.store.silences(now)
+        self.pipeline.ungathered = frozenset(name for name, each in self.config.channels.items() if not each.gathered)
         for finding in self.keeper.news(self.store):
             self.pipeline.note(finding, now)
         self.readiness.ready("rules")

@@ -18,12 +18,14 @@ from sentinel.cases.book import Book
 from sentinel.cases.judging import concerns_a_case, digest, judge
 from sentinel.cases.options import CaseOptions
 from sentinel.cases.reminders import remind
+from sentinel.cases.storm import HELD, Storm, gathered
 from sentinel.cases.wording import notice, redirected
 from sentinel.channels.base import Channel
 from sentinel.clock import SECOND, Micros
 from sentinel.detect import state
 from sentinel.detect.engine import Engine
 from sentinel.model import AuditEntry, Block, Case, Evidence, Finding, Gap, Notification, State, Verdict
+from sentinel.routing import NEWS, kind_of
 from sentinel.silences import Silence
 from sentinel.store.batch import Batch
 
@@ -80,7 +82,8 @@ class Pipeline:
     """One watch: sources, engine, cases and store, joined. News that `silences` cover is held back, and counted.
 
     `findings` and `gaps` are those since somebody last emptied the lists; `owes_news` is set when a commit put messages
-    into the outbox, for whoever wakes the courier and clears it. While `holds_reminders` is set, no deadline is
+    into the outbox, for whoever wakes the courier and clears it. `ungathered` are channels that get news one by one in
+    a storm too. While `holds_reminders` is set, no deadline is
     told of.
     """
 
@@ -104,6 +107,9 @@ class Pipeline:
         self.route = route
         self.silences: list[Silence] = []
         self.silenced = 0
+        self.ungathered: frozenset[str] = frozenset()
+        self._storm = Storm(options.storm)
+        self._gathered: dict[str, list[Notification]] = {}
         self.findings: list[Finding] = []
         self.gaps: list[Gap] = []
         self.owes_news = False
@@ -149,6 +155,7 @@ class Pipeline:
             self._batch.gap(gap)
             self.gaps.append(gap)
         self._remind(now)
+        self._tell_storm(now)
         if self.is_due(now):
             self.commit(now)
         return len(block.data) if block is not None else 0
@@ -328,7 +335,8 @@ class Pipeline:
         for notification in verdict.owed:
             silence = silences.over(self.silences, notification)
             if silence is None:
-                self._owe(notification, notification.to or self.route(notification))
+                is_gathered = kind_of(notification.key) in NEWS and self._storm.gathers(now)
+                self._owe(notification, notification.to or self.route(notification), is_gathered=is_gathered)
             else:
                 self._batch.audit(silences.held_back(silence, notification))
                 self.silenced += 1
@@ -348,11 +356,30 @@ class Pipeline:
         self._batch.audit(entry)
         self._owe(notification, [channel])
 
-    def _owe(self, notification: Notification, names: Iterable[str]) -> None:
+    def _owe(self, notification: Notification, names: Iterable[str], *, is_gathered: bool = False) -> None:
         for name in names:
             channel = self.channels.get(name)
-            if channel is not None:
-                self._batch.owe(notification, name, channel.render(notification))
+            if channel is None:
+                continue
+            body = channel.render(notification)
+            if is_gathered and name not in self.ungathered:
+                self._gathered.setdefault(name, []).append(notification)
+                self._batch.owe(notification, name, body, notification.owed_at + HELD)
+            else:
+                self._batch.owe(notification, name, body)
+
+    def _tell_storm(self, now: Micros) -> None:
+        """One message for what was gathered, for each channel that it was for."""
+        if not self._storm.is_over(now):
+            return
+        self._touch(now)
+        self._is_urgent = True
+        for name, news in self._gathered.items():
+            message = gathered(news, now)
+            self._owe(message, [name])
+            for each in news:
+                self._batch.settle(each.id, name, message.id)
+        self._gathered.clear()
 
 
 def _is_undecided(case: Case) -> bool:

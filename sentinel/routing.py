@@ -18,12 +18,15 @@ from sentinel.zones import ZoneName
 
 Kind = Literal[
     "opened", "escalated", "grew", "reminder", "overdue", "confirmed", "aware", "notified", "dismissed", "closed",
-    "reopened", "digest", "unacknowledged", "undecided", "task",
+    "reopened", "digest", "storm", "unacknowledged", "undecided", "task",
 ]  # fmt: skip
 """What a message is about."""
 
 Day = Literal["mon", "tue", "wed", "thu", "fri", "sat", "sun"]
 DAYS: tuple[Day, ...] = ("mon", "tue", "wed", "thu", "fri", "sat", "sun")
+
+NEWS = frozenset({"opened", "escalated", "grew", "digest"})
+"""Kinds of message that tell of what was found, not of what a clock owes or a person decided."""
 
 LevelWord = Literal["informational", "low", "medium", "high", "critical"]
 Text = Annotated[str, Field(min_length=1)]

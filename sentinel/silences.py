@@ -14,12 +14,9 @@ from pydantic import BaseModel, ConfigDict, Field
 
 from sentinel.clock import DAY, Micros
 from sentinel.model import AuditEntry, Notification
-from sentinel.routing import When, kind_of
+from sentinel.routing import NEWS, When, kind_of
 
 LONGEST: Micros = 7 * DAY
-
-HELD_BACK = frozenset({"opened", "escalated", "grew", "digest"})
-"""Kinds of message that a silence holds back."""
 
 
 class Silence(BaseModel):
@@ -36,7 +33,7 @@ class Silence(BaseModel):
 
     def covers(self, notification: Notification) -> bool:
         """The message is held back."""
-        is_news = kind_of(notification.key) in HELD_BACK
+        is_news = kind_of(notification.key) in NEWS
         return is_news and self.at <= notification.owed_at < self.until and self.when.holds(notification)
 
 

@@ -61,6 +61,7 @@ class CaseOptions(BaseModel):
     role: Role = "controller"
     reminders: tuple[Annotated[Duration, AfterValidator(_whole_minutes)], ...] = MILESTONES
     escalation: tuple[Rung, ...] = ()
+    storm: Annotated[int, Field(ge=1)] = 20
 
     @field_validator("timezone")
     @classmethod

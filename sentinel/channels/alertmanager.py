@@ -34,12 +34,14 @@ _SETTLED = frozenset({State.CLOSED, State.DISMISSED, State.MERGED})
 class AlertmanagerOptions(PostOptions):
     """A `type: alertmanager` channel.
 
-    `url` is the Alertmanager's address, without /api; `token` is where a bearer token is kept, if it wants one.
+    `url` is the Alertmanager's address, without /api; `token` is where a bearer token is kept, if it wants one. Nothing
+    is gathered for it: grouping is its own work.
     """
 
     type: Literal["alertmanager"] = "alertmanager"
     url: Annotated[str, AfterValidator(is_web_address)]
     token: SecretRef | None = None
+    gathered: bool = False
 
 
 class Alertmanager:

@@ -81,7 +81,8 @@ class ChannelOptions(BaseModel):
     """What every channel can be told.
 
     `fallback` names the channels that get what this one will not take. `per_minute` is how many messages a minute it
-    gets at most, ten of them at once: most services refuse more than one a second.
+    gets at most, ten of them at once: most services refuse more than one a second. With `gathered`, it gets one message
+    with counts where more cases open, rise or grow within a minute than people can read.
     """
 
     model_config = ConfigDict(frozen=True, extra="forbid")
@@ -89,3 +90,4 @@ class ChannelOptions(BaseModel):
     type: str
     fallback: tuple[str, ...] = ()
     per_minute: int = Field(default=60, ge=1, le=6000)
+    gathered: bool = True

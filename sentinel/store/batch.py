@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 
+from sentinel.clock import Micros
 from sentinel.model import AuditEntry, Evidence, Gap, Notification, Position, Verdict
 
 
@@ -18,7 +19,8 @@ class Batch:
         self.bases: dict[int, bytes] = {}
         self.verdicts: list[Verdict] = []
         self.pieces: list[tuple[str, str, Evidence, bytes | None]] = []
-        self.owed: list[tuple[Notification, str, bytes]] = []
+        self.owed: list[tuple[Notification, str, bytes, Micros]] = []
+        self.settled: list[tuple[str, str, str]] = []
         self.entries: list[AuditEntry] = []
         self.touched: dict[str, set[int]] = {}
         self.split: list[tuple[str, str]] = []
@@ -59,9 +61,13 @@ class Batch:
         """A record the case rests on; `raw` is None where its bytes are gone."""
         self.pieces.append((case_id, finding_id, place, raw))
 
-    def owe(self, notification: Notification, channel: str, body: bytes) -> None:
-        """The message is to be sent through the channel, as these bytes."""
-        self.owed.append((notification, channel, body))
+    def owe(self, notification: Notification, channel: str, body: bytes, not_before: Micros = 0) -> None:
+        """The message is to be sent through the channel, as these bytes, at once or not before that moment."""
+        self.owed.append((notification, channel, body, max(notification.owed_at, not_before)))
+
+    def settle(self, message_id: str, channel: str, by: str) -> None:
+        """The message is owed no more, if nobody has taken it yet: the message `by` tells the same."""
+        self.settled.append((message_id, channel, by))
 
     def audit(self, entry: AuditEntry) -> None:
         """Something was done that belongs to no verdict."""
@@ -80,6 +86,6 @@ class Batch:
         return self.delta is None and not any(
             (
                 *(self.positions, self.forgotten, self.gaps, self.bases, self.verdicts, self.pieces),
-                *(self.owed, self.entries, any(self.touched.values()), self.split),
+                *(self.owed, self.settled, self.entries, any(self.touched.values()), self.split),
             )
         )

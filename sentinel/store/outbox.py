@@ -6,6 +6,7 @@ in every attempt; it may hold a link that opens something, and so is sealed.
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from dataclasses import dataclass
 
 import apsw
@@ -53,14 +54,16 @@ class Delivery:
     last_reason: str
 
 
-def owe(db: apsw.Connection, vault: Vault, notification: Notification, channel: str, body: bytes) -> None:
-    """The message is owed to the channel, unless this occasion already was."""
+def owe(
+    db: apsw.Connection, vault: Vault, notification: Notification, channel: str, body: bytes, next_at: Micros
+) -> None:
+    """The message is owed to the channel from `next_at` on, unless this occasion already was."""
     db.execute(
         "INSERT OR IGNORE INTO outbox (message_id, case_id, key, channel, body, state, owed_at, next_at) "
         "VALUES (?, ?, ?, ?, ?, 'pending', ?, ?)",
         (
             *(notification.id, notification.case.id, notification.key, channel),
-            *(vault.seal_state(_purpose(notification.id, channel), body), notification.owed_at, notification.owed_at),
+            *(vault.seal_state(_purpose(notification.id, channel), body), notification.owed_at, next_at),
         ),
     )
 
@@ -127,6 +130,15 @@ def mark_never(db: apsw.Connection, message_id: str, channel: str, reason: str) 
     db.execute(
         f"UPDATE outbox SET state = 'never', {_TRIED}, last_reason = ?3 {_UNDELIVERED}",  # noqa: S608  (a constant)
         (message_id, channel, reason),
+    )
+
+
+def settle(db: apsw.Connection, messages: Iterable[tuple[str, str, str]]) -> None:
+    """These messages (id, channel) are told by others (id); those that were taken by themselves stay as they are."""
+    db.executemany(
+        "UPDATE outbox SET state = 'sent', last_reason = 'told with ' || ?3 "
+        "WHERE message_id = ?1 AND channel = ?2 AND state = 'pending' AND attempts = 0",
+        list(messages),
     )
 
 

@@ -158,8 +158,9 @@ class Store(Messages):
                 cases.add_subjects(db, case_id, hashes)
             for case_id, finding_id, place, raw in batch.pieces:
                 evidence.add(db, vault, case_id, finding_id, place, raw)
-            for notification, channel, body in batch.owed:
-                outbox.owe(db, vault, notification, channel, body)
+            for notification, channel, body, next_at in batch.owed:
+                outbox.owe(db, vault, notification, channel, body, next_at)
+            outbox.settle(db, batch.settled)
             for entry in batch.entries:
                 audit.append(db, vault, entry)
 

@@ -17,7 +17,7 @@ from sentinel.control import Refused, ask
 from sentinel.inspection import prepare
 from sentinel.problems import Unusable
 from sentinel.store import StoreLocked
-from tests.unit.loopback import Answer, service
+from tests.unit.loopback import Answer, Service, service
 
 NOON: Micros = 1_772_625_600 * SECOND
 CONFIG = """
@@ -382,3 +382,50 @@ def test_a_silence_holds_back_news_and_nothing_else(folder: Path) -> None:
             watch.turn()
         watch.daemon.close()
     assert ["48 hours left" in json.loads(each.body)["text"] for each in there.received] == [True]
+
+
+def in_a_storm(folder: Path, there: Service) -> Watch:
+    """A watch that tells three cases in a minute and gathers the rest, of which seven have just opened.
+
+    Its courier does not work: waiting, it would move the clock.
+    """
+    hook = f"channels: {{chat: {{type: mattermost, url: {{file: {folder}/hook}}, allow_private: true}}}}\n"
+    (folder / "hook").write_text(there.url)
+    (folder / "sentinel.yaml").write_text(CONFIG + hook + "cases: {storm: 3}\n", encoding="utf-8")
+    watch = Watch(folder)
+    watch.daemon.courier.stop()
+    for number in range(7):
+        watch.read(f"user{number}", range(5))
+    watch.turn(2)
+    assert len(list(watch.daemon.pipeline.book)) == 7
+    return watch
+
+
+def told_by_the_next(folder: Path, there: Service, now: Micros) -> list[list[str]]:
+    """The lines of what the next process tells of what this one left."""
+    again = Watch(folder, now)
+    while again.standing()["waiting"]:
+        again.turn()
+    again.daemon.close()
+    return [json.loads(each.body)["text"].splitlines() for each in there.received]
+
+
+def test_in_a_storm_the_rest_is_told_as_one_message(folder: Path) -> None:
+    with service() as there:
+        watch = in_a_storm(folder, there)
+        watch.clock.move_to(watch.clock.now() + 61 * SECOND)
+        watch.turn(1)
+        watch.daemon.close()
+        told = told_by_the_next(folder, there, watch.clock.now() + 60 * SECOND)
+    assert len(told) == 4
+    assert "4 cases opened, rose or grew within a minute" in told[3][0]
+
+
+def test_a_crash_in_a_storm_costs_the_digest_and_no_message(folder: Path) -> None:
+    with service() as there:
+        watch = in_a_storm(folder, there)
+        watch.daemon.store.let_go()
+        watch.daemon.control.stop()
+        told = told_by_the_next(folder, there, watch.clock.now() + 91 * SECOND)
+    assert len({lines[-1] for lines in told}) == len(told) == 7
+    assert all("opened" in lines[-1] for lines in told)
