@@ -10,7 +10,7 @@ import tempfile
 from collections.abc import Callable
 from pathlib import Path
 
-from tests.bench import crowd, figures, logs
+from tests.bench import crowd, figures, logs, page
 from tests.bench.measure import FIXTURES, Figure, grep, in_turn, python_loop, replay
 
 ROOT = Path(__file__).parents[2]
@@ -99,7 +99,7 @@ def main() -> int:
             parts.append(_facts(figures.rows(Path(folder))))
             print(parts[-1])
     if not sys.argv[1:]:
-        (ROOT / "docs" / "benchmarks.md").write_text(_page(parts), encoding="utf-8")
+        page.write(ROOT / "docs" / "benchmarks.md", _page(parts))
     return 0
 
 
