@@ -67,13 +67,31 @@ class Replay:
         self._said = said
         self.troubles: list[Trouble] = []
         self.findings = 0
+        self._reached: Micros = 0
 
     def __iter__(self) -> Iterator[Finding]:
         for matches in self._merged():
-            for finding in self._engine.correlate(matches, None):
-                if not finding.update:
-                    self.findings += 1
-                    yield finding
+            yield from self._new(self._counted(matches))
+        yield from self._new(self._engine.finish())
+
+    def _counted(self, matches: Sequence[Match]) -> list[Finding]:
+        """What comes of the matches; where a rule waits for the end of its windows, one by one: nothing may hang on how
+        much was read at once.
+        """
+        engine = self._engine
+        if not engine.is_bounded:
+            return engine.correlate(matches, None)
+        found: list[Finding] = []
+        for match in matches:
+            self._reached = max(self._reached, match.event.time)
+            found += engine.close(self._reached) + engine.correlate((match,), None)
+        return found
+
+    def _new(self, findings: Sequence[Finding]) -> Iterator[Finding]:
+        for finding in findings:
+            if not finding.update:
+                self.findings += 1
+                yield finding
 
     def _merged(self) -> Iterator[Sequence[Match]]:
         """Matches in the order in which they are to be counted: a block's at once where there is only one log."""

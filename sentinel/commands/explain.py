@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 from typing import Annotated, Any
 
 import typer
@@ -55,7 +54,7 @@ def command(  # noqa: PLR0913  (one argument an option)
     The options are those of replay. It shows the values of the file it is given and opens no state.
     """
     gathered = inputs.gather(Wishes(paths, config, rules, inventory, log_format, logsource, timezone, year))
-    engine = gathered.book.engine([], os.urandom(32), Purpose(keeps_state=False, shows_all=True))
+    engine = gathered.book.engine([], inputs.KEY, Purpose(keeps_state=False, shows_all=True))
     _check_names(rule or [], engine.rules)
     run = Replay(engine, gathered.logs)
     explainer = Explainer(engine, rule or [])

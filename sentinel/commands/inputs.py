@@ -48,6 +48,10 @@ YearOption = Annotated[
 ]
 
 
+KEY = bytes(32)
+"""What hashes are keyed with where nothing of them is kept or shown: every run over the same logs gives the same."""
+
+
 @dataclass(frozen=True, slots=True)
 class Wishes:
     """What the options say, as they were given."""

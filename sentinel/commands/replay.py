@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import gc
 import json
-import os
 import sys
 import time
 from typing import Annotated, Any
@@ -48,7 +47,7 @@ def command(  # noqa: PLR0913  (one argument an option)
     wishes = Wishes(paths, config, rules, inventory, log_format, logsource, timezone, year)
     gathered = inputs.gather(wishes)
     begun = time.monotonic()
-    engine = gathered.book.engine([], os.urandom(32), Purpose(keeps_state=False))
+    engine = gathered.book.engine([], inputs.KEY, Purpose(keeps_state=False))
     # What was loaded stays, and nearly all that is made for a record is let go of without the collector's help.
     gc.freeze()
     gc.set_threshold(20_000, 20, 20)

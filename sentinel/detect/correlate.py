@@ -13,6 +13,7 @@ from bisect import insort
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from heapq import heappop, heappush
+from operator import itemgetter
 from typing import Any
 
 from sentinel.clock import Micros
@@ -55,7 +56,7 @@ class Episode:
 
 class Group:
     """One group of one correlation. `episodes` are those that an event may still belong to, the last begun last.
-    `waiting` are the events with which a window begins that is not judged yet: time and digest of the record.
+    `waiting` are the events with which a window begins that is not judged yet.
     """
 
     __slots__ = ("episodes", "waiting", "window")
@@ -63,7 +64,7 @@ class Group:
     def __init__(self, *, distinct: bool = False, measure: Measure | None = None) -> None:
         self.window = Window(distinct=distinct, measure=measure)
         self.episodes: tuple[Episode, ...] = ()
-        self.waiting: list[tuple[Micros, str]] = []
+        self.waiting: list[Waiting] = []
 
 
 @dataclass(slots=True)
@@ -91,13 +92,14 @@ class Closed:
     begin: Micros
     end: Micros
     digest: str
+    known: Summary
     fired: Fired | None
 
 
 @dataclass(frozen=True, slots=True)
 class Summary:
-    """What is known of a group from its newest event, for a finding that no event completes. In clear: it is saved
-    only sealed, as all of the state is.
+    """What is known of a window from the event it begins with, for a finding that no event completes. In clear: it is
+    saved only sealed, as all of the state is.
     """
 
     values: tuple[str, ...]
@@ -109,6 +111,9 @@ class Summary:
     verified: bool
     historical: bool
 
+
+Waiting = tuple[Micros, str, Summary]
+"""An event with which a window begins: its time, the digest of its record, and what is to be said of it."""
 
 Told = tuple[Episode, Micros, int | None]
 """An episode, the time of its last event, and how many data subjects its last window is about; None for unknown."""
@@ -130,7 +135,6 @@ class Tally:
         self.is_plain = rule.bounds is None
         self.distinct = rule.kind == "value_count"
         self.measure = measure_of(rule)
-        self.summaries: dict[int, Summary] = {}
         self._parted: list[Told] = []
         self._due: list[tuple[Micros, int]] = []
         self._unswept: list[int] = []
@@ -241,30 +245,32 @@ class Tally:
         episode.held_again += 1
         episode.has_news = True
 
-    def wait(self, key: int, entry: Entry, digest: str, floor: Micros) -> None:
+    def wait(self, key: int, entry: Entry, digest: str, known: Summary, floor: Micros) -> None:
         """As `insert`, for a rule with bounds: the event begins a window that is judged when it can change no more."""
         self.insert(key, entry, floor)
         group = self.groups[key]
-        insort(group.waiting, (entry[0], digest))
+        if group.waiting and group.waiting[-1][2] == known:
+            known = group.waiting[-1][2]  # one for all of them
+        insort(group.waiting, (entry[0], digest, known), key=itemgetter(0, 1))
         heappush(self._due, (entry[0] + self._span, key))
 
     def close(self, until: Micros) -> Iterator[Closed]:
-        """The windows that end before that time and are within the bounds. Each is without the moment it ends at."""
+        """The windows that have ended by that time and are within the bounds. Each is without the moment it ends at."""
         bounds = self.rule.bounds
-        while self._due and self._due[0][0] <= until - self.late:
+        while self._due and self._due[0][0] <= until:
             end, key = heappop(self._due)
             group = self.groups.get(key)
             if group is None or not group.waiting or bounds is None or group.waiting[0][0] + self._span != end:
                 continue
-            begin, digest = group.waiting.pop(0)
+            begin, digest, known = group.waiting.pop(0)
             value = group.window.size_of(begin - 1, end - 1)
             # That there were few cannot be told from an estimate.
             if bounds.hold(value) and not group.window.is_estimate(begin - 1):
-                yield Closed(key, begin, end, digest, self._held(group, None, ((end - 1, value),)))
+                yield Closed(key, begin, end, digest, known, self._held(group, None, ((end - 1, value),)))
 
     def restore_waiting(self, key: int) -> None:
         """The group's windows are to be judged when they can change no more, as before a restart."""
-        for begin, _ in self.groups[key].waiting:
+        for begin, *_ in self.groups[key].waiting:
             heappush(self._due, (begin + self._span, key))
 
     def begin(self, key: int, episode: Episode, floor: Micros) -> None:
@@ -319,7 +325,6 @@ class Tally:
             group = self.groups.get(key)
             if group is not None and not group.waiting and group.window.last <= over:
                 del self.groups[key]
-                self.summaries.pop(key, None)
         del self._unswept[-most:]
 
     def evict(self, floor: Micros) -> None:
@@ -327,6 +332,7 @@ class Tally:
         the threshold, the longest silent first.
         """
         over = floor - self.late - max(self._span, self._quiet)
+        # Equal ones by their key, so that a restart, which brings groups back in another order, changes nothing.
         ranked = sorted((_heat(group, self._threshold, over), key) for key, group in self.groups.items())
         keys = [key for _, key in ranked[: max(1, len(ranked) // 10)]]
         self.give_up(keys)
@@ -340,7 +346,6 @@ class Tally:
             if group is not None:
                 self._part(key, group.episodes)
                 del self.groups[key]
-                self.summaries.pop(key, None)
                 self.evicted += 1
 
     def weight(self) -> int:
@@ -363,3 +368,19 @@ def rows(entries: list[int]) -> Iterator[Entry]:
     for start in range(0, len(entries), STRIDE):
         time, value, subject, place, stream = entries[start : start + STRIDE]
         yield time, value, subject, place, stream
+
+
+def episode_of(finding: str, source: str, digits: int, fired: Fired, fired_at: Micros | None = None) -> Episode:
+    """The episode that begins with what fired."""
+    return Episode(
+        finding=finding,
+        source=source,
+        digits=digits,
+        first_seen=fired.entries[0],
+        fired_at=fired_at or fired.at,
+        held_from=fired.at,
+        held_at=fired.until,
+        value=fired.value,
+        events=len(fired.entries) // STRIDE,
+        is_estimate=fired.is_estimate,
+    )

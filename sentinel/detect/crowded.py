@@ -49,11 +49,12 @@ class Crowded(Window):
     go of at each depth, `newest` the time of the last event, kept or not.
     """
 
-    __slots__ = ("depth", "dropped", "kind", "most", "newest", "ranks", "span")
+    __slots__ = ("depth", "dropped", "is_bounded", "kind", "most", "newest", "ranks", "span")
 
     def __init__(self, rule: Correlation, window: Window, most: int) -> None:
         super().__init__(distinct=window.counts is not None, measure=window.measure)
         self.kind = rule.kind
+        self.is_bounded = rule.bounds is not None
         self.span = rule.timespan
         self.most = most
         self.depth = 0
@@ -192,20 +193,25 @@ class Crowded(Window):
         if self.kind == "value_sum":
             self._join()
         elif self.kind == "temporal_ordered":
-            self._let_repeats_go(self.entries[len(self.entries) // STRIDE // 2 * STRIDE])
+            self._let_repeats_go(self.entries[len(self.entries) // STRIDE // 2 * STRIDE], settled)
         elif self.kind in ("value_count", "temporal"):
-            self._let_repeats_go(settled)
+            self._let_repeats_go(settled, settled)
             if len(self.entries) > half:
-                self._let_repeats_go(self.newest)
+                self._let_repeats_go(self.newest, settled)
         while len(self.entries) > half and self.kind not in ("value_sum", *TEMPORAL):
             self._deepen()
 
-    def _let_repeats_go(self, settled: Micros) -> None:
-        """Of each value, keep those entries that no other follows up to that time."""
+    def _let_repeats_go(self, until: Micros, settled: Micros) -> None:
+        """Of each value, keep those entries that no other follows up to that time.
+
+        A window that ends before the newest event, and is judged when it is over, may miss some of them then.
+        """
+        if until > settled and self.is_bounded:
+            self._drop(0, until)
         following: dict[int, Micros] = {}
         kept = []
         for each in _rows(self.entries, backwards=True):
-            if following.get(each[1], settled + 1) > settled:
+            if following.get(each[1], until + 1) > until:
                 kept.append(each)
             following[each[1]] = each[0]
         self._take(_joined(reversed(kept)))

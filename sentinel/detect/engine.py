@@ -13,17 +13,17 @@ from typing import Any
 
 from sentinel.clock import HOUR, MINUTE, Micros
 from sentinel.detect import access, findings
-from sentinel.detect.correlate import Closed, Entry, Episode, Fired, Summary, Tally
+from sentinel.detect.correlate import Closed, Entry, Episode, Fired, Summary, Tally, episode_of
 from sentinel.detect.counters import SEPARATOR
 from sentinel.detect.course import Course, Courses, Grouping, Step, quieted
 from sentinel.detect.fields import single
-from sentinel.detect.floods import Floods
+from sentinel.detect.floods import Floods, make_room
 from sentinel.detect.hashes import Hashes
 from sentinel.detect.journal import Counted, Journal, Streams
 from sentinel.detect.judges import Judges
 from sentinel.detect.lane import WATCH, Lane, Match, Purpose, SourceView
 from sentinel.detect.rules import RuleSet
-from sentinel.detect.windows import LENGTH_BITS, LONGEST, STRIDE
+from sentinel.detect.windows import LENGTH_BITS, LONGEST
 from sentinel.model import Block, Event, Finding
 
 AHEAD: Micros = 5 * MINUTE
@@ -131,7 +131,9 @@ class Engine:
                 self._count_all(course, event, (event.time, 0, subject, place, stream), high, found)
         self._unweighed += len(matches)
         if self._unweighed >= WEIGHED_EVERY:
-            found += self._make_room(matches[-1].event)
+            make_room(self.tallies, self._room, self.floor)
+            self._unweighed = -2 * sum(len(tally.groups) for tally in self.tallies)
+            found += self._flooded(matches[-1].event)
         return found
 
     def _course(self, rules: tuple[int, ...], source: str) -> Course:
@@ -227,7 +229,7 @@ class Engine:
         if fired is not None:
             finding = self._begun(tally, values, event, fired, step.number, entry[2])
             identity = finding.id
-            tally.begin(key, _episode(identity, event.block.source, event.digits, fired), floor)
+            tally.begin(key, episode_of(identity, event.block.source, event.digits, fired), floor)
             self._fire(step.index, finding, event, entry, found)
         elif tally.multiples:
             found += [self._told(tally, key, episode) for episode in tally.escalated(key)]
@@ -253,8 +255,7 @@ class Engine:
         tally = step.tally
         digest = hashlib.sha256(event.raw).hexdigest()
         summary = findings.summary(tally.rule, values, event)
-        tally.wait(key, entry, digest, self.floor)
-        tally.summaries[key] = summary
+        tally.wait(key, entry, digest, summary, self.floor)
         if self._is_kept:
             source = event.block.source
             self.journal.waited[len(self.journal.inserted)] = (digest, summary)
@@ -272,20 +273,20 @@ class Engine:
             self._note_ordinal()
         return found
 
-    def _make_room(self, event: Event) -> list[Finding]:
-        """Where all groups of all rules take more room than they may, the rule with most gives some up, and again."""
-        weights = {index: tally.weight() for index, tally in enumerate(self.tallies)}
-        while sum(weights.values()) > self._room:
-            index = max(weights, key=weights.__getitem__)
-            self.tallies[index].evict(self.floor)
-            weights[index] = self.tallies[index].weight()
-        self._unweighed = -2 * sum(len(tally.groups) for tally in self.tallies)
-        return self._flooded(event)
+    @property
+    def is_bounded(self) -> bool:
+        """Whether some rule is judged when its windows are over."""
+        return bool(self._bounded)
 
-    def close(self, until: Micros) -> list[Finding]:
+    def finish(self) -> list[Finding]:
+        """Nothing is to come any more: the findings of windows that ended before the newest event of any source."""
+        ends = [lane.last_event for lane in self.lanes.values() if lane.last_event is not None]
+        return self.close(max(ends), is_final=True) if ends else []
+
+    def close(self, until: Micros, *, is_final: bool = False) -> list[Finding]:
         """The findings of windows that end before that time, but for what may still come late."""
         found: list[Finding] = []
-        for tally, closed, fired, identity in self._closed(until, self.ordinals):
+        for tally, closed, fired, identity in self._closed(until, self.ordinals, is_final=is_final):
             self._note_ordinal()
             finding = findings.of_closed(tally, closed, fired, identity, self.streams)
             if finding.rule not in self.rules.silent:
@@ -300,17 +301,18 @@ class Engine:
             pass
         self.closed = max(self.closed, until)
 
-    def _closed(self, until: Micros, ordinals: findings.Ordinals) -> Iterator[tuple[Tally, Closed, Fired, str]]:
+    def _closed(
+        self, until: Micros, ordinals: findings.Ordinals, *, is_final: bool = False
+    ) -> Iterator[tuple[Tally, Closed, Fired, str]]:
         """The windows with which episodes begin, and the ids of their findings; other episodes go on."""
         for index in self._bounded:
             tally = self.tallies[index]
-            for closed in tally.close(until):
+            for closed in tally.close(until if is_final else until - tally.late):
                 self._touched.add((index, closed.key))
                 if closed.fired is not None:
-                    known = tally.summaries[closed.key]
                     identity = findings.closed_id(tally.rule.about, closed.begin, closed.digest, ordinals)
                     source, *_ = self.streams[closed.fired.entries[-1]]
-                    episode = _episode(identity, source, known.digits, closed.fired, closed.end)
+                    episode = episode_of(identity, source, closed.known.digits, closed.fired, closed.end)
                     tally.begin(closed.key, episode, self.floor)
                     yield tally, closed, closed.fired, identity
 
@@ -341,13 +343,12 @@ class Engine:
         index, key, entry, floor, source, finding, digits = counted
         tally = self.tallies[index]
         if waited is not None:
-            tally.wait(key, entry, waited[0], floor)
-            tally.summaries[key] = waited[1]
+            tally.wait(key, entry, *waited, floor)
             return
         tally.recall(finding)
         fired = tally.insert(key, entry, floor)
         if fired is not None and finding is not None:
-            tally.begin(key, _episode(finding, source, digits, fired), floor)
+            tally.begin(key, episode_of(finding, source, digits, fired), floor)
         elif tally.multiples:
             tally.escalated(key)
 
@@ -383,18 +384,3 @@ class Engine:
         episode.subjects = set()
         episode.has_news = False
         return finding
-
-
-def _episode(finding: str, source: str, digits: int, fired: Fired, fired_at: Micros | None = None) -> Episode:
-    return Episode(
-        finding=finding,
-        source=source,
-        digits=digits,
-        first_seen=fired.entries[0],
-        fired_at=fired_at or fired.at,
-        held_from=fired.at,
-        held_at=fired.until,
-        value=fired.value,
-        events=len(fired.entries) // STRIDE,
-        is_estimate=fired.is_estimate,
-    )

@@ -109,7 +109,7 @@ def of_window(tally: Tally, values: Sequence[str], event: Event, fired: Fired, i
 
 
 def summary(rule: Correlation, values: Sequence[str], event: Event) -> Summary:
-    """What a later finding of this group needs to say of it."""
+    """What a finding of the window that begins with the event needs to say of it."""
     group = tuple(zip(rule.group_by, values, strict=True))
     return Summary(
         values=tuple(values),
@@ -125,7 +125,7 @@ def summary(rule: Correlation, values: Sequence[str], event: Event) -> Summary:
 
 def of_closed(tally: Tally, closed: Closed, fired: Fired, identity: str, paths: Paths) -> Finding:
     """The finding of a window that can change no more; `fired_at` is the moment it ended."""
-    rule, known = tally.rule, tally.summaries[closed.key]
+    rule, known = tally.rule, closed.known
     about = rule.about
     entries = list(rows(fired.entries))
     subjects = {entry[2] for entry in entries if entry[2]}

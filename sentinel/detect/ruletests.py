@@ -69,13 +69,17 @@ def _open(rule: Detection) -> Detection:
     return replace(rule, logsource=LogSource())
 
 
+FAR: Micros = 1 << 62
+"""Long after any event: in a test all windows come to their end."""
+
+
 def _findings(rules: RuleSet, case: RuleTest, log: Format) -> list[Finding]:
     view = SourceView("test", log, LogSource())
     engine = Engine(rules, (), [view], key=b"test", purpose=PURPOSE)
     data = b"".join(record for _, record in sorted(records(case), key=lambda each: each[0]))
     position = Position(source="test", stream=1, state="")
     block = Block(source="test", stream=1, path="test", offset=0, data=data, position=position, reference=BEGIN)
-    return engine.judge(block, None)
+    return engine.judge(block, None) + engine.close(FAR)
 
 
 def records(case: RuleTest, begin: Micros = BEGIN) -> Iterator[tuple[Micros, bytes]]:

@@ -77,8 +77,9 @@ def base(engine: Engine, shard: int) -> bytes:
         groups = []
         for key, group in tally.groups.items():
             if shard_of(key) == shard:
-                summary = tally.summaries.get(key)
-                more = [group.waiting, _summary_row(summary)] if summary is not None else []
+                said = list(dict.fromkeys(known for *_, known in group.waiting))
+                waiting = [[begin, digest, said.index(known)] for begin, digest, known in group.waiting]
+                more = [waiting, [_summary_row(known) for known in said]] if waiting else []
                 window = group.window
                 crowd = [window.depth, window.newest, window.dropped] if isinstance(window, Crowded) else None
                 groups.append([key, len(window.entries), [_row(each) for each in group.episodes], crowd, *more])
@@ -143,8 +144,8 @@ def _restore_base(engine: Engine, blob: bytes) -> None:
             if tally is not None:
                 tally.groups[key] = _group(tally, numbers[start : start + length], episodes, crowd)
                 if waiting:
-                    tally.groups[key].waiting = [(begin, digest) for begin, digest in waiting[0]]
-                    tally.summaries[key] = _summary(waiting[1])
+                    said = [_summary(row) for row in waiting[1]]
+                    tally.groups[key].waiting = [(begin, digest, said[number]) for begin, digest, number in waiting[0]]
                     tally.restore_waiting(key)
             start += length
     cells.restore(engine.judges.all, head.get("cells", []))

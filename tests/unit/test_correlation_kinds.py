@@ -300,6 +300,18 @@ def test_an_episode_that_goes_on_as_its_windows_close_is_told_of_with_each_event
     assert (update.last_seen, update.evidence_total, update.suppressed) == (BEGIN + 65 * SECOND, 4, 2)
 
 
+def test_two_events_of_one_moment_begin_windows_that_hold_the_same_and_are_counted_once() -> None:
+    found = correlation(
+        "{type: event_count, rules: [read], group-by: [user], timespan: 1m, condition: {gte: 2, lt: 9}}"
+    )
+    engine = an_engine(found)
+    records: list[Record] = [(0, act("read")), (0, act("read")), (600, act("read", "end"))]
+    (first,) = engine.judge(a_block(records), None)
+    (update,) = engine.updates()
+    assert (first.value, first.evidence_total) == (2, 2)
+    assert (update.id, update.first_seen, update.evidence_total) == (first.id, BEGIN, 2)
+
+
 def test_an_episode_that_ended_long_before_anybody_asked_is_told_of() -> None:
     found = correlation("{type: event_count, rules: [read], group-by: [user], timespan: 1m, condition: {gte: 2}}")
     engine = an_engine(found)
