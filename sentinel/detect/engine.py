@@ -291,6 +291,10 @@ class Engine:
             finding = findings.of_closed(tally, closed, fired, identity, self.streams)
             if finding.rule not in self.rules.silent:
                 found.append(finding)
+            course = self._chains.get(self.tallies.index(tally))
+            if course is not None:
+                event, entry = findings.closed_event(finding, fired, self.streams)
+                self._count_all(course, event, entry, event.time, found)
         if self._bounded and until > self.closed:
             self.closed = until
         return found

@@ -8,11 +8,11 @@ from typing import Protocol
 
 from sentinel.clock import Micros
 from sentinel.detect import access
-from sentinel.detect.correlate import MOST_EVIDENCE, Closed, Episode, Fired, Summary, Tally, rows
+from sentinel.detect.correlate import MOST_EVIDENCE, Closed, Entry, Episode, Fired, Summary, Tally, rows
 from sentinel.detect.fields import getter, members, single, text
 from sentinel.detect.rules import About, Correlation, Detection
 from sentinel.detect.windows import place
-from sentinel.model import Event, Evidence, Finding, Mode
+from sentinel.model import Block, Event, Evidence, Finding, Mode, Position
 
 
 class Paths(Protocol):
@@ -156,6 +156,26 @@ def of_closed(tally: Tally, closed: Closed, fired: Fired, identity: str, paths: 
         categories=known.categories,
         subject_hashes=tuple(sorted(subjects)),
     )
+
+
+def closed_event(finding: Finding, fired: Fired, paths: Paths) -> tuple[Event, Entry]:
+    """A closed window's finding as an event that others count: the group's fields at the moment it ended. It stands
+    where the window's last event does, and has no bytes of its own.
+    """
+    _, _, subject, number, stream = list(rows(fired.entries))[-1]
+    source, known, path = paths[stream]
+    block = Block(
+        source=source,
+        stream=known,
+        path=path,
+        offset=place(number)[0],
+        data=b"",
+        position=Position(source=source, stream=known, state=""),
+        reference=finding.fired_at,
+        historical_before=finding.fired_at + 1 if finding.historical else 0,
+    )
+    event = Event(dict(finding.group), finding.fired_at, finding.digits, block, 0, 0)
+    return event, (finding.fired_at, 0, subject, number, stream)
 
 
 def of_episode(rule: Correlation, episode: Episode, last_seen: Micros, subjects: int | None) -> Finding:

@@ -187,6 +187,28 @@ def test_a_correlation_counts_what_another_has_found() -> None:
     assert fired(found, on, "many_reads") == []
 
 
+def test_a_correlation_counts_what_another_finds_as_its_windows_end() -> None:
+    found = rules("""
+title: Export without login
+name: unseen_export
+correlation:
+    type: temporal
+    rules: [login, export]
+    group-by: [user]
+    timespan: 1m
+    condition: export and not login
+---
+title: Again and again
+name: again
+level: high
+correlation: {type: event_count, rules: [unseen_export], group-by: [user], timespan: 1h, condition: {gte: 2}}
+""")
+    records: list[Record] = [(at, act("export")) for at in (0, 300)]
+    records += [(310, act("login", "ada")), (330, act("export", "ada")), (9000, act("read", "end"))]
+    assert fired(found, records, "again") == [(360, 2)]
+    assert fired(found, [*records[:1], *records[2:]], "again") == []
+
+
 def test_what_a_generating_correlation_refers_to_is_given_out_too() -> None:
     found = rules(INNER.replace("field: host, gte: 2}}", "field: host, gte: 2}, generate: true}"))
     records = [(at, act("read", host="a")) for at in range(3)]
