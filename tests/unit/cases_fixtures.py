@@ -61,3 +61,12 @@ def a_case(now: Micros = NOW, **changes: Any) -> Case:
 
 def keys(verdict: Verdict | None) -> list[str]:
     return [] if verdict is None else [notification.key for notification in verdict.owed]
+
+
+def texts(value: object) -> list[str]:
+    """Every text anywhere in the message."""
+    if isinstance(value, dict):
+        return [text for member in value.values() for text in texts(member)]
+    if isinstance(value, list):
+        return [text for member in value for text in texts(member)]
+    return [value] if isinstance(value, str) else []

@@ -17,7 +17,7 @@ from sentinel.channels.base import Attempt, Channel, ChannelError, Later, Never,
 from sentinel.channels.safety import REPEAT, clean, cut, utf8_size
 from sentinel.model import Level, Notification, State
 from sentinel.secrets import SecretRef
-from tests.unit.cases_fixtures import HOSTILE, NOW, a_case, a_finding, judged
+from tests.unit.cases_fixtures import HOSTILE, NOW, a_case, a_finding, judged, texts
 from tests.unit.loopback import Answer, Service, service
 
 URL = "https://hooks.example.org/services/T0SECRET"
@@ -80,15 +80,6 @@ def hostile(text: str) -> Notification:
     """A message of a case in which every value that could come from elsewhere is this text."""
     finding = a_finding(title=text, systems=(text,), rule=text, categories=(text,))
     return judged(finding, key_tags=(("access.actor", text),)).owed[0]
-
-
-def texts(value: object) -> list[str]:
-    """Every text anywhere in the message."""
-    if isinstance(value, dict):
-        return [text for member in value.values() for text in texts(member)]
-    if isinstance(value, list):
-        return [text for member in value for text in texts(member)]
-    return [value] if isinstance(value, str) else []
 
 
 def values(kind: str, body: bytes) -> list[str]:

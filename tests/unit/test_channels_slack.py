@@ -9,7 +9,7 @@ from sentinel.channels import make
 from sentinel.channels.base import Attempt, Channel, ChannelError, Never, Sent
 from sentinel.channels.slack import escaped
 from sentinel.secrets import SecretRef
-from tests.unit.cases_fixtures import HOSTILE, NOW, a_finding, judged
+from tests.unit.cases_fixtures import HOSTILE, NOW, a_finding, judged, texts
 from tests.unit.loopback import Answer, service
 
 URL = "https://hooks.slack.com/services/T0SECRET/B0/xyz"
@@ -17,15 +17,6 @@ URL = "https://hooks.slack.com/services/T0SECRET/B0/xyz"
 
 def a_slack(url: str = URL, **options: Any) -> Channel:
     return make("chat", {"type": "slack", "url": {"env": "slack_url"}, **options}, lambda _: url)
-
-
-def texts(value: object) -> list[str]:
-    """Every text anywhere in the message."""
-    if isinstance(value, dict):
-        return [text for member in value.values() for text in texts(member)]
-    if isinstance(value, list):
-        return [text for member in value for text in texts(member)]
-    return [value] if isinstance(value, str) else []
 
 
 def test_a_message_shows_the_case_its_deadline_and_the_next_command() -> None:

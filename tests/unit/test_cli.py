@@ -24,63 +24,29 @@ from sentinel.clock import HOUR, SystemClock, rfc3339
 from sentinel.commands import case_view, case_watch
 from sentinel.commands.output import CommandError, examples, print_table, safe
 from sentinel.control import Control, Request
-from sentinel.model import Case, Clock, Counting, Evidence, Finding, Level, Mode, State, Verdict
+from sentinel.model import Case, Evidence, Finding, Level, State, Verdict
 from sentinel.problems import Problem, Span, Unusable
 from sentinel.store import Batch, Store
 from sentinel.vault import Vault
+from tests.unit import store_samples
 
 NOW = SystemClock().now()
 MASTER = bytes(range(32))
 
 
 def a_case(case_id: str = "C-7Q2M0001", **changes: Any) -> Case:
-    clock = Clock(
-        regime="gdpr",
-        step="authority",
-        starts_at=NOW - HOUR,
-        counting=Counting(72),
-        deadline_at=NOW + 71 * HOUR,
-        provisional=True,
+    """A case that was opened an hour ago."""
+    ago = NOW - HOUR
+    clock = replace(store_samples.a_case().clocks[0], starts_at=ago, deadline_at=ago + 72 * HOUR, reminded=())
+    known = {"occurred_from": ago, "occurred_to": ago, "detected_at": ago, "clocks": (clock,), "subjects": 300}
+    return store_samples.a_case(
+        case_id, title="One person reads many patients in patient-portal", **{**known, **changes}
     )
-    case = Case(
-        id=case_id,
-        title="One person reads many patients in patient-portal",
-        state=State.OPEN,
-        level=Level.HIGH,
-        key=(("access.actor", "actor-7f3a9c2e41"),),
-        key_hash=1,
-        rules=("bulk_access",),
-        systems=("patient-portal",),
-        categories=("health",),
-        findings=1,
-        subjects=300,
-        occurred_from=NOW - HOUR,
-        occurred_to=NOW - HOUR,
-        detected_at=NOW - HOUR,
-        clocks=(clock,),
-    )
-    return replace(case, **changes)
 
 
 def a_finding() -> Finding:
-    return Finding(
-        id="f_1",
-        rule="bulk_access",
-        rule_id=None,
-        title="Bulk access",
-        level=Level.HIGH,
-        mode=Mode.ENFORCE,
-        group=(("access.actor", "kim.larsen"),),
-        first_seen=NOW - HOUR,
-        last_seen=NOW - HOUR,
-        fired_at=NOW - HOUR,
-        digits=0,
-        value=50,
-        subjects=50,
-        source="portal",
-        evidence=(),
-        evidence_total=1,
-    )
+    ago = NOW - HOUR
+    return store_samples.a_finding(first_seen=ago, last_seen=ago, fired_at=ago, evidence=(), evidence_total=1)
 
 
 class Daemon:
