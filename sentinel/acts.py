@@ -5,6 +5,7 @@
 | `status` | none | StatusAnswer |
 | `case.list` | none | ListAnswer |
 | `case.show` | ShowArguments | CaseDetail |
+| `case.register` | none | RegisterAnswer |
 | `case.open` | OpenArguments | MoveAnswer |
 | `case.move` | MoveArguments | MoveAnswer |
 | `channel.list` | none | ChannelsAnswer |
@@ -22,10 +23,10 @@ a key may be added to it, not changed or removed.
 
 from __future__ import annotations
 
-from typing import NotRequired, TypedDict
+from typing import Any, NotRequired, TypedDict
 
 ACTS = (
-    *("status", "case.list", "case.show", "case.open", "case.move"),
+    *("status", "case.list", "case.show", "case.register", "case.open", "case.move"),
     *("channel.list", "channel.test", "channel.outcome", "channel.resend"),
     *("silence.add", "silence.list", "silence.end"),
     "reload",
@@ -33,7 +34,7 @@ ACTS = (
 
 MOVES = (
     "confirm", "dismiss", "notify", "close", "reopen", "acknowledge", "own", "note", "describe", "task", "done", "role",
-    "assess", "classify", "waive", "unwaive", "extend", "merge", "unmerge", "split",
+    "assess", "rate", "export", "classify", "waive", "unwaive", "extend", "merge", "unmerge", "split",
 )  # fmt: skip
 
 
@@ -108,6 +109,7 @@ class CaseRow(TypedDict):
     revision: int
     kind: str
     received_at: str | None
+    received_on: str | None
     role: str
     risk: str | None
     dismissal: str | None
@@ -139,12 +141,36 @@ class EvidenceRow(TypedDict):
 
 
 class TimelineRow(TypedDict):
-    """One entry of the audit trail."""
+    """One entry of the audit trail. `detail` is what was decided beside the reason (clock, phase, risk, field, text);
+    None where the key it was sealed with is gone.
+    """
 
     at: str
     who: str
     act: str
     reason: str
+    detail: dict[str, Any] | None
+
+
+class FactorRow(TypedDict):
+    """One factor of the severity; `value` is None where it is blank and lies between `low` and `high`."""
+
+    name: str
+    value: float | None
+    low: float
+    high: float
+    why: str
+
+
+class SeverityRow(TypedDict):
+    """The suggestion by the method of ENISA; see cases.severity."""
+
+    low: float
+    high: float
+    bands: list[str]
+    arithmetic: str
+    factors: list[FactorRow]
+    flags: list[str]
 
 
 class MessageRow(TypedDict):
@@ -169,6 +195,13 @@ class CaseDetail(TypedDict):
     timeline: list[TimelineRow]
     messages: list[MessageRow]
     next_action: str
+    severity: SeverityRow
+
+
+class RegisterAnswer(TypedDict):
+    """Every case whole, the oldest first, without the places of evidence and without messages."""
+
+    cases: list[CaseDetail]
 
 
 class ShowArguments(TypedDict):
@@ -216,6 +249,8 @@ class MoveArguments(TypedDict):
     role: NotRequired[str | None]
     lead: NotRequired[str | None]
     risk: NotRequired[str | None]
+    factors: NotRequired[str | None]
+    digest: NotRequired[str | None]
     regime: NotRequired[str | None]
     classified_at: NotRequired[str | None]
     into: NotRequired[str | None]

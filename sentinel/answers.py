@@ -20,10 +20,13 @@ from sentinel.acts import (
     ChannelRow,
     ChannelsAnswer,
     EvidenceRow,
+    FactorRow,
     FindingRow,
     ListAnswer,
     MessageRow,
     MoveAnswer,
+    RegisterAnswer,
+    SeverityRow,
     SilenceRow,
     TimelineRow,
 )
@@ -35,6 +38,7 @@ from sentinel.cases.moving import CaseError
 from sentinel.cases.opening import opened_by_hand
 from sentinel.cases.options import CaseOptions
 from sentinel.cases.register import case_row
+from sentinel.cases.severity import severity
 from sentinel.cases.wording import next_action
 from sentinel.channels.base import ChannelOptions
 from sentinel.clock import Micros, rfc3339
@@ -60,6 +64,8 @@ TAKES: Mapping[str, tuple[str, ...]] = {
     "done": ("number",),
     "role": ("role", "lead"),
     "assess": ("risk",),
+    "rate": ("factors",),
+    "export": ("digest",),
     "classify": ("regime", "classified_at"),
     "waive": ("clock",),
     "unwaive": ("clock",),
@@ -83,6 +89,8 @@ _DID = {
     "done": "rid of a task",
     "role": "in another role",
     "assess": "assessed",
+    "rate": "rated",
+    "export": "exported",
     "classify": "classified",
     "waive": "without that duty",
     "unwaive": "with that duty again",
@@ -101,6 +109,9 @@ class Register(Protocol):
 
     def evidence_places(self, case_id: str) -> list[tuple[str, Evidence]]:
         """(finding id, place) of each record of a case."""
+
+    def evidence_counts(self) -> dict[str, int]:
+        """How many records each case rests on."""
 
     def audit(self, case_id: str | None = None) -> list[AuditRow]:
         """The audit trail of one case."""
@@ -125,6 +136,45 @@ def show_answer(store: Register, case: Case, now: Micros, zone: ZoneInfo | None 
         timeline=[_entry(each) for each in store.audit(case.id)],
         messages=[_message(each) for each in store.deliveries(case.id)],
         next_action=next_action(case),
+        severity=_severity(case),
+    )
+
+
+def register_answer(store: Register, book: Book, now: Micros, zone: ZoneInfo | None = None) -> RegisterAnswer:
+    """Every case whole, with one reading of the audit trail for all of them."""
+    trail: dict[str | None, list[TimelineRow]] = {}
+    for entry in store.audit():
+        trail.setdefault(entry.case_id, []).append(_entry(entry))
+    counts = store.evidence_counts()
+    return RegisterAnswer(
+        cases=[
+            CaseDetail(
+                case=_row(case, now, zone),
+                findings=[_finding(each) for each in store.findings(case.id)],
+                evidence=[],
+                evidence_total=counts.get(case.id, 0),
+                timeline=trail.get(case.id, []),
+                messages=[],
+                next_action=next_action(case),
+                severity=_severity(case),
+            )
+            for case in sorted(book, key=lambda case: (case.detected_at, case.id))
+        ]
+    )
+
+
+def _severity(case: Case) -> SeverityRow:
+    found = severity(case.categories, case.subjects, case.findings, dict(case.rated))
+    return SeverityRow(
+        low=found.low,
+        high=found.high,
+        bands=list(found.bands),
+        arithmetic=found.arithmetic,
+        factors=[
+            FactorRow(name=each.name, value=each.value, low=each.low, high=each.high, why=each.why)
+            for each in found.factors
+        ],
+        flags=list(found.flags),
     )
 
 
@@ -277,5 +327,6 @@ def _message(delivery: Delivery) -> MessageRow:
 
 
 def _entry(entry: AuditRow) -> TimelineRow:
-    reason = str((entry.detail or {}).get("reason", ""))
-    return TimelineRow(at=rfc3339(entry.at), who=entry.who or "", act=entry.act, reason=reason)
+    detail = dict(entry.detail) if entry.detail is not None else None
+    reason = "" if detail is None else str(detail.pop("reason", ""))
+    return TimelineRow(at=rfc3339(entry.at), who=entry.who or "", act=entry.act, reason=reason, detail=detail)

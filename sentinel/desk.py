@@ -56,6 +56,9 @@ class Desk:
                 daemon.pipeline.commit(now)
                 case = book.find(str(request.arguments.get("case")))
                 return answers.show_answer(daemon.store, case, now, zone)
+            case "case.register":
+                daemon.pipeline.commit(now)
+                return answers.register_answer(daemon.store, book, now, zone)
             case "case.open":
                 return self._open(request, now)
             case "case.move":

@@ -303,8 +303,9 @@ class Case:
     `told_subjects` is the number of people in the last message that was owed because the case opened, rose or grew.
     `reopened` is how often a decision about the case was taken back. `dormant` are clocks of duties that do not
     exist as the case stands (a high risk that nobody has decided, another role). `received_at` is when a request came
-    in, `classified` when a person decided, by regime, that the case is one its law means. `notices` are those sent out,
-    `absorbed` the cases merged into this one, `escalated` the keys of what was owed because nobody reacted.
+    in, `classified` when a person decided, by regime, that the case is one its law means, `rated` what a person said of
+    the factors of severity. `notices` are those sent out, `absorbed` the cases merged into this one, `escalated` the
+    keys of what was owed because nobody reacted.
     """
 
     id: str
@@ -337,6 +338,7 @@ class Case:
     received_at: Micros | None = None
     role: Role = "controller"
     risk: Risk | None = None
+    rated: tuple[tuple[str, str], ...] = ()
     classified: tuple[tuple[str, Micros], ...] = ()
     dormant: tuple[Clock, ...] = ()
     dismissal: str | None = None

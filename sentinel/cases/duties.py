@@ -21,6 +21,7 @@ from sentinel.cases.moving import (
     undecided,
     with_clock,
 )
+from sentinel.cases.severity import check_rating
 from sentinel.clock import Micros, rfc3339
 from sentinel.model import Case, Clock, Risk, Role, State, Task, Verdict
 
@@ -47,6 +48,7 @@ FIELDS = (
     "cross_border",
     "contact",
     "advice",
+    "dpo_advice",
 )
 """What a person may write into the documents of a case; see docs/documents.md."""
 
@@ -139,6 +141,22 @@ def assess(case: Case, *, who: str, reason: str, now: Micros, risk: str = "") ->
     return moved(case, after, Act("assess", who, reason, now, None), {"risk": chosen, "before": case.risk})
 
 
+def rate(case: Case, *, who: str, reason: str, now: Micros, factors: str = "") -> Verdict:
+    """What a person says of factors of the severity, as `intent=malicious integrity=kept`. Raises CaseError."""
+    asked(who, reason)
+    given = dict(check_rating(text) for text in factors.split())
+    if not given:
+        raise CaseError("nothing is rated", "say it as intent=malicious")
+    after = replace(case, rated=tuple((dict(case.rated) | given).items()))
+    return moved(case, after, Act("rate", who, reason, now, None), {"rated": given})
+
+
+def export(case: Case, *, who: str, reason: str, now: Micros, digest: str = "") -> Verdict:
+    """The case leaves Sentinel as an archive whose manifest has this digest (SHA-256). Raises CaseError."""
+    asked(who, reason)
+    return moved(case, case, Act("export", who, reason, now, None), {"digest": digest})
+
+
 def classify(
     case: Case, *, who: str, reason: str, now: Micros, regime: str = "", classified_at: Micros | None = None
 ) -> Verdict:
@@ -208,6 +226,8 @@ MOVES: Mapping[str, Callable[..., Verdict]] = {
     "done": done,
     "role": role,
     "assess": assess,
+    "rate": rate,
+    "export": export,
     "classify": classify,
     "waive": waive,
     "unwaive": unwaive,

@@ -41,6 +41,19 @@ class Rung(BaseModel):
     to: tuple[str, ...] = ()
 
 
+class Organisation(BaseModel):
+    """Who notifies, for the documents of a case. `contact` is the data protection officer or another contact."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    name: str = ""
+    address: str = ""
+    contact: str = ""
+    registration: str = ""
+    sector: str = ""
+    authority: str = ""
+
+
 class CaseOptions(BaseModel):
     """The `cases` section of the configuration.
 
@@ -62,6 +75,8 @@ class CaseOptions(BaseModel):
     reminders: tuple[Annotated[Duration, AfterValidator(_whole_minutes)], ...] = MILESTONES
     escalation: tuple[Rung, ...] = ()
     storm: Annotated[int, Field(ge=1)] = 20
+    organisation: Organisation = Organisation()
+    templates: str | None = None
 
     @field_validator("timezone")
     @classmethod

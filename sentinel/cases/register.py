@@ -9,6 +9,7 @@ from typing import Any
 from zoneinfo import ZoneInfo
 
 from sentinel.cases.clocks import clock_rows
+from sentinel.cases.counting import local_day
 from sentinel.clock import Micros, rfc3339
 from sentinel.model import Case, Notice, Task
 
@@ -40,6 +41,7 @@ def case_row(case: Case, now: Micros, zone: ZoneInfo | None = None, *, contested
         "revision": case.revision,
         "kind": case.kind,
         "received_at": _moment(case.received_at),
+        "received_on": _day(case),
         "role": case.role,
         "risk": case.risk,
         "dismissal": case.dismissal,
@@ -57,6 +59,14 @@ def _notice(sent: Notice) -> dict[str, Any]:
 
 def _task(task: Task) -> dict[str, Any]:
     return {"number": task.number, "due_at": _moment(task.due_at), "done_at": _moment(task.done_at)}
+
+
+def _day(case: Case) -> str | None:
+    """The day on which a request came in, on the calendar that its clocks count by."""
+    if case.received_at is None:
+        return None
+    zone = next((clock.counting.zone for clock in case.clocks), "UTC")
+    return local_day(case.received_at, ZoneInfo(zone)).isoformat()
 
 
 def _moment(moment: Micros | None) -> str | None:

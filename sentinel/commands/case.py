@@ -14,6 +14,7 @@ from sentinel.acts import CaseDetail, CaseRow
 from sentinel.clock import SystemClock
 from sentinel.commands import case_view
 from sentinel.commands.case_moves import MOVES, CaseArgument, ReasonOption, command_of, print_done, why
+from sentinel.commands.case_papers import draft_case, export, register
 from sentinel.commands.daemon import SocketOption, ask_daemon, ask_or_read
 from sentinel.commands.output import (
     ConfigOption,
@@ -22,6 +23,7 @@ from sentinel.commands.output import (
     console,
     examples,
     print_json,
+    print_pairs,
     print_table,
     safe,
 )
@@ -35,6 +37,8 @@ app = typer.Typer(
         "sentinel case list", "sentinel case confirm C-7Q2M --reason 'seen with the ward: not her patients'"
     ),
 )
+
+_TO_FILE = "sentinel case draft C-7Q2M --format html --file notification.html"
 
 StateOption = Annotated[list[str] | None, typer.Option("--state", help="Only cases in this state (may be repeated).")]
 
@@ -53,7 +57,10 @@ def list_cases(
         print_json(cases)
     elif cases:
         now = SystemClock().now()
-        print_table(case_view.HEADINGS, [case_view.list_row(case, now) for case in cases])
+        if console().width < case_view.NARROW:
+            print_table(case_view.NARROW_HEADINGS, [case_view.narrow_row(case, now) for case in cases])
+        else:
+            print_table(case_view.HEADINGS, [case_view.list_row(case, now) for case in cases])
     else:
         console(error=True).print("no case" + (f" that is {' or '.join(state)}" if state else ""))
 
@@ -72,8 +79,7 @@ def show(
         return
     terminal, now = console(), SystemClock().now()
     terminal.print(detail["case"]["id"], style="bold")
-    for name, text in case_view.summary(detail["case"], now):
-        terminal.print(f"  {name:<22}{safe(text)}")
+    print_pairs(case_view.summary(detail["case"], now))
     for heading, columns, rows in case_view.sections(detail):
         terminal.print(f"\n{heading}", style="bold")
         print_table(columns, rows)
@@ -115,6 +121,11 @@ def open_case(  # noqa: PLR0913  (each an option of its own)
         "reason": why(reason),
     }
     print_done(ask_daemon("case.open", arguments, config, socket), output)
+
+
+app.command("draft", epilog=examples("sentinel case draft C-7Q2M --document ico", _TO_FILE))(draft_case)
+app.command("register", epilog=examples("sentinel case register --format html --file register.html"))(register)
+app.command("export", epilog=examples("sentinel case export C-7Q2M --file C-7Q2M.zip -r 'for counsel'"))(export)
 
 
 @app.command(epilog=examples("sentinel case watch"))

@@ -138,6 +138,12 @@ MOVES = (
         ("sentinel case role C-7Q2M processor --lead 'Clinic East' -r 'their patients, our hosting'",),
     ),
     Move(
+        "rate",
+        "What you say of the factors of severity: context, identification, confidentiality, integrity and others.",
+        (Given("factors", "As intent=malicious integrity=kept.", many=True),),
+        ("sentinel case rate C-7Q2M intent=malicious -r 'she sold them'",),
+    ),
+    Move(
         "classify",
         "The case is one that a regime means (major, notifiable); its clock counts from there.",
         (Given("regime", "Which regime: dora."), Given("classified_at", f"Since when, {_AT}", "--at")),

@@ -8,7 +8,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from datetime import datetime
 
-from sentinel.acts import CaseDetail, CaseRow, ClockRow
+from sentinel.acts import CaseDetail, CaseRow, ClockRow, EvidenceRow, FactorRow, TimelineRow
 from sentinel.clock import SECOND, Micros, from_datetime
 
 Section = tuple[str, tuple[str, ...], Sequence[tuple[str, ...]]]
@@ -76,6 +76,19 @@ def list_row(case: CaseRow, now: Micros) -> tuple[str, ...]:
     )
 
 
+NARROW = 100
+"""Columns of a terminal below which the list is shorter."""
+
+NARROW_HEADINGS = ("case", "level", "state", "left", "due (UTC)", "people #", "what")
+
+
+def narrow_row(case: CaseRow, now: Micros) -> tuple[str, ...]:
+    """One case under NARROW_HEADINGS: time left to the minute, no year, no number of findings."""
+    case_id, level, state, left, deadline, people, _, what = list_row(case, now)
+    shorter = left[:-3] if left.count(":") == 2 and left[-1].isdigit() else left.replace("OVERDUE", "LATE")
+    return case_id, level, state.replace(" (historical)", "*"), shorter, deadline[5:16], people, what
+
+
 def summary(case: CaseRow, now: Micros) -> Iterator[tuple[str, str]]:
     """What the case is, as (name, text)."""
     yield "title", case["title"]
@@ -91,7 +104,7 @@ def summary(case: CaseRow, now: Micros) -> Iterator[tuple[str, str]]:
     yield "occurred", f"{case['occurred_from']} to {case['occurred_to']}"
     yield "detected", case["detected_at"]
     if case["received_at"]:
-        yield "received", case["received_at"]
+        yield "received", f"{case['received_on']} ({case['received_at']})"
     else:
         yield "aware", case["aware_at"] or "not yet decided: the countdown is provisional until somebody confirms"
         yield "role, risk", f"{case['role']}, {case['risk'] or 'not decided'}"
@@ -132,6 +145,8 @@ def sections(detail: CaseDetail) -> Iterator[Section]:
     """The tables of a case: (heading, column headings, rows); empty ones are left out."""
     shown, total = len(detail["evidence"]), detail["evidence_total"]
     evidence = "evidence" if shown == total else f"evidence (first {shown} of {total})"
+    rating = detail["severity"]
+    bands = " to ".join(dict.fromkeys((rating["bands"][0], rating["bands"][-1])))
     tables: list[Section] = [
         (
             "findings",
@@ -143,16 +158,17 @@ def sections(detail: CaseDetail) -> Iterator[Section]:
                     row["rule"],
                     f"{row['value']:,}",
                     _number(row["subjects"]),
-                    row["finding"],
+                    row["finding"][:_ID_SHOWN],
                 )
                 for row in detail["findings"]
             ],
         ),
         (
-            evidence,
-            ("file", "byte #", "length #"),
-            [(row["path"], str(row["offset"]), str(row["length"])) for row in detail["evidence"]],
+            f"severity, suggested by ENISA's method: {bands}\n{rating['arithmetic']}",
+            ("factor", "value #", "why"),
+            [(row["name"], _value(row), row["why"]) for row in rating["factors"]],
         ),
+        (evidence, ("file", "records #", "from byte #", "to byte #"), list(_places(detail["evidence"]))),
         (
             "messages",
             ("occasion", "channel", "state", "attempts #", "taken (UTC)"),
@@ -164,10 +180,39 @@ def sections(detail: CaseDetail) -> Iterator[Section]:
         (
             "timeline",
             ("when (UTC)", "who", "what", "reason"),
-            [(row["at"], row["who"], row["act"], row["reason"]) for row in detail["timeline"]],
+            [(_when(row["at"]), row["who"], row["act"].removeprefix("case."), _why(row)) for row in detail["timeline"]],
         ),
     ]
     return (table for table in tables if table[2])
+
+
+def _places(found: Sequence[EvidenceRow]) -> Iterator[tuple[str, ...]]:
+    """One row a file: how many records of it, and between which bytes they stand."""
+    for path in dict.fromkeys(row["path"] for row in found):
+        here = [row for row in found if row["path"] == path]
+        ends = max(row["offset"] + row["length"] for row in here)
+        yield path, f"{len(here):,}", str(min(row["offset"] for row in here)), str(ends)
+
+
+def _value(row: FactorRow) -> str:
+    return f"{row['low']:g} to {row['high']:g}" if row["value"] is None else f"{row['value']:g}"
+
+
+_ID_SHOWN = 14
+"""Of a finding's id: enough for `sentinel case split` to know which one is meant."""
+
+_SAID = ("field", "risk", "role", "clock", "phase", "code", "reference", "regime", "task", "into", "owner")
+"""What the timeline says of a move beside its reason."""
+
+
+def _why(row: TimelineRow) -> str:
+    detail = row["detail"] or {}
+    said = ", ".join(f"{name} {detail[name]}" for name in _SAID if detail.get(name))
+    return f"{row['reason']} ({said})" if said and row["reason"] else said or row["reason"]
+
+
+def _when(text: str) -> str:
+    return f"{text[:10]} {text[11:19]}"
 
 
 def changes(before: Mapping[str, CaseRow], after: Iterable[CaseRow]) -> Iterator[str]:

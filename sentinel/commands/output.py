@@ -100,6 +100,17 @@ def print_table(headings: Sequence[str], rows: Iterable[Sequence[str]], *, raw: 
     console().print(table)
 
 
+def print_pairs(pairs: Iterable[tuple[str, str]]) -> None:
+    """Names and what they are, in two columns; what is too long goes on below itself."""
+    from rich.table import Table  # noqa: PLC0415  (see console)
+    from rich.text import Text  # noqa: PLC0415  (see console)
+
+    table = Table.grid(padding=(0, 2))
+    for name, text in pairs:
+        table.add_row(Text(f"  {name}"), Text(safe(text)))
+    console().print(table)
+
+
 def print_problems(problems: Sequence[Problem]) -> None:
     """Every problem on standard error, in order, as `file:line:col: CODE message` with its hint below."""
     terminal = console(error=True)

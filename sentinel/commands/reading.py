@@ -7,7 +7,7 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any, cast
 
-from sentinel.answers import list_answer, show_answer
+from sentinel.answers import list_answer, register_answer, show_answer
 from sentinel.cases.book import Book
 from sentinel.cases.moving import CaseError
 from sentinel.clock import SystemClock
@@ -52,4 +52,6 @@ def _answer(store: Store, act: str, arguments: Mapping[str, Any], config: Config
     book, now, zone = Book(store.cases()), SystemClock().now(), config.cases.zone
     if act == "case.list":
         return cast("dict[str, Any]", list_answer(book, now, zone))
+    if act == "case.register":
+        return cast("dict[str, Any]", register_answer(store, book, now, zone))
     return cast("dict[str, Any]", show_answer(store, book.find(str(arguments["case"])), now, zone))

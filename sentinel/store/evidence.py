@@ -99,6 +99,11 @@ def load_places(db: apsw.Connection, case_id: str) -> list[tuple[str, Evidence]]
     return [(finding_id, Evidence(*place)) for finding_id, *place in found]
 
 
+def counts(db: apsw.Connection) -> dict[str, int]:
+    """How many records each case rests on, without the cases that have none."""
+    return dict(rows(db, "SELECT case_id, count(*) FROM evidence GROUP BY case_id"))
+
+
 def forget_sealed(db: apsw.Connection, case_id: str) -> None:
     """The sealed bytes of the case's records are gone; the places and the chain stay."""
     db.execute("UPDATE evidence SET sealed = NULL WHERE case_id = ?", (case_id,))

@@ -240,6 +240,11 @@ class Store(Messages):
         with self._reading() as db:
             return evidence.load_places(db, case_id)
 
+    def evidence_counts(self) -> dict[str, int]:
+        """How many records each case rests on."""
+        with self._reading() as db:
+            return evidence.counts(db)
+
     def audit(self, case_id: str | None = None) -> list[AuditRow]:
         """The audit trail of one case, or of everything, in order."""
         with self._reading() as db:

@@ -1,11 +1,14 @@
 """The command line: exit codes, help, what is printed, and cases moved over a real socket and store."""
 
+import csv
 import getpass
+import hashlib
 import io
 import json
 import subprocess
 import sys
 import threading
+import zipfile
 from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
@@ -101,6 +104,8 @@ class Daemon:
         now = SystemClock().now()
         if request.act == "case.list":
             return answers.list_answer(self.book, now)
+        if request.act == "case.register":
+            return answers.register_answer(self.store, self.book, now)
         case = self.book.find(request.arguments["case"])
         if request.act == "case.show":
             return answers.show_answer(self.store, case, now)
@@ -483,3 +488,61 @@ def test_changes_are_told_once() -> None:
     assert list(case_view.changes(before, rows(a_case(level=Level.CRITICAL)))) == [
         "C-7Q2M0001 is of level critical, it was high"
     ]
+
+
+# --- documents ------------------------------------------------------------------------------------------------
+
+
+def test_a_draft_is_written_with_or_without_a_daemon_and_never_over_a_file(
+    daemon: Daemon, capsys: pytest.CaptureFixture[str], tmp_path: Path
+) -> None:
+    assert run("case", "draft", "C-7", "--format", "json", "-c", str(daemon.config)) == 0
+    document = json.loads(capsys.readouterr().out)
+    assert (document["document"], document["case"]) == ("notification", "C-7Q2M0001")
+    assert "consequences" in document["gaps"]
+    file = tmp_path / "letter.html"
+    daemon.start()
+    arguments = ("case", "draft", "C-7", "--document", "letter", "--format", "html", "--file", str(file))
+    assert run(*arguments, "-c", str(daemon.config)) == 0
+    assert file.stat().st_mode & 0o777 == 0o600
+    assert "[GAP: what happened]" in file.read_text()
+    assert run(*arguments, "-c", str(daemon.config)) == 1
+    assert "cannot write" in capsys.readouterr().err
+
+
+def test_the_register_is_the_same_rows_in_every_form(daemon: Daemon, capsys: pytest.CaptureFixture[str]) -> None:
+    daemon.start()
+    found = {}
+    for form in ("csv", "json", "html", "md"):
+        assert run("case", "register", "--format", form, "-c", str(daemon.config)) == 0
+        found[form] = capsys.readouterr().out
+    (row,) = csv.DictReader(found["csv"].splitlines())
+    (same,) = json.loads(found["json"])
+    assert (row["id"], row["people_at_least"]) == (same["id"], str(same["people_at_least"])) == ("C-7Q2M0001", "300")
+    assert "C-7Q2M0001" in found["html"]
+    assert "C-7Q2M0001" in found["md"]
+    assert run("case", "register", "--format", "json", "--to", "2020-01-01", "-c", str(daemon.config)) == 0
+    assert json.loads(capsys.readouterr().out) == []
+
+
+def test_an_archive_has_the_digest_of_each_file_and_its_own_in_the_audit_trail(
+    daemon: Daemon, capsys: pytest.CaptureFixture[str], tmp_path: Path
+) -> None:
+    daemon.start()
+    file = tmp_path / "case.zip"
+    answer = ask(daemon, capsys, "export", "C-7", "--file", str(file), "-r", "for counsel")
+    with zipfile.ZipFile(file) as archive:
+        manifest = archive.read("manifest.json")
+        for each in json.loads(manifest)["files"]:
+            assert hashlib.sha256(archive.read(each["name"])).hexdigest() == each["sha256"]
+        assert b"kim.larsen" not in b"".join(archive.read(name) for name in archive.namelist())
+    digest = hashlib.sha256(manifest).hexdigest()
+    timeline = ask(daemon, capsys, "show", "C-7")["timeline"]
+    assert answer["manifest_sha256"] == timeline[-1]["detail"]["digest"] == digest
+    assert (timeline[-1]["act"], timeline[-1]["reason"]) == ("case.export", "for counsel")
+
+
+def test_the_list_fits_eighty_columns() -> None:
+    row = case_view.narrow_row(rows(a_case(historical=True))[0], NOW)
+    assert len(row) == len(case_view.NARROW_HEADINGS)
+    assert sum(map(len, row[:-1])) + 2 * len(row) < 66

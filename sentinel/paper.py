@@ -1,0 +1,63 @@
+"""Documents on paper: HTML that prints well, and Markdown, from templates that an organisation can replace.
+
+Rules of this file:
+1. Templates run in a sandbox: they see what they are given, call nothing of it that changes anything, and open no file.
+2. In HTML every value is escaped; in Markdown every value passes `md`, which makes its signs harmless.
+3. A template asks for nothing that is not there: a name that is not given is an error, not an empty space.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+from jinja2 import ChoiceLoader, FileSystemLoader, PackageLoader, StrictUndefined, TemplateError
+from jinja2.sandbox import ImmutableSandboxedEnvironment
+
+from sentinel.clock import Micros, rfc3339
+
+FORMATS = ("html", "md")
+
+SOURCES: Mapping[str, str] = {
+    "records": "from the records",
+    "person": "as written by a person",
+    "configuration": "from the configuration",
+}
+"""Where a fact comes from, in words."""
+
+_MARKDOWN = re.compile(r"[\\`*_{}\[\]<>#|~&]|^[-+]|(?<=^)\d+(?=[.)])")
+
+
+class PaperError(Exception):
+    """A template cannot be used; the text names it and says why."""
+
+
+def render(template: str, folder: Path | None, now: Micros, values: Mapping[str, Any]) -> str:
+    """The template of that name (`document.html`) with the values. One in `folder` goes before the shipped one.
+
+    Raises PaperError.
+    """
+    loaders = [*([FileSystemLoader(folder)] if folder is not None else []), PackageLoader("sentinel")]
+    environment = ImmutableSandboxedEnvironment(
+        loader=ChoiceLoader(loaders),
+        autoescape=template.endswith(".html"),
+        undefined=StrictUndefined,
+        trim_blocks=True,
+        keep_trailing_newline=True,
+    )
+    environment.filters["md"] = plain_markdown
+    made_at = f"{rfc3339(now)[:16].replace('T', ' ')} UTC"
+    given = {"made_at": made_at, "sources": SOURCES, "footer": f"Made by Sentinel on {made_at}.", "wide": False}
+    try:
+        return environment.get_template(f"{template}.j2").render({**given, "title": "Sentinel", **values})
+    except TemplateError as error:
+        where = f"{getattr(error, 'name', None) or template}:{getattr(error, 'lineno', 0) or 0}"
+        raise PaperError(f"the template {where} cannot be used: {error.message}") from error
+
+
+def plain_markdown(text: object) -> str:
+    """The text with every sign that Markdown would read as more than itself escaped, on one line."""
+    plain = " ".join(str(text).split())
+    return _MARKDOWN.sub(lambda sign: sign[0] + "\\" if sign[0].isdigit() else "\\" + sign[0], plain)
