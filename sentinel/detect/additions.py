@@ -9,6 +9,8 @@ from pydantic import AliasChoices, Field, field_validator
 from sentinel.clock import MINUTE
 from sentinel.detect.part import Part, Words
 from sentinel.detect.unusual.baseline import BaselinePart
+from sentinel.detect.unusual.calendar import CalendarPart
+from sentinel.detect.unusual.extract import ExtractPart
 from sentinel.detect.unusual.first_seen import FirstSeenPart
 from sentinel.durations import Duration
 from sentinel.model import Mode
@@ -105,6 +107,9 @@ class Additions(Part):
     timezone: str = "UTC"
     first_seen: FirstSeenPart | None = None
     baseline: BaselinePart | None = None
+    calendar: CalendarPart | None = None
+    checks: dict[str, str] = Field(default_factory=dict, validation_alias="validate", serialization_alias="validate")
+    extract: dict[str, ExtractPart] = Field(default_factory=dict)
     lists: dict[str, list[str] | ListFile] = Field(default_factory=dict)
     tests: tuple[RuleTest, ...] = ()
     expires: str | None = None

@@ -213,6 +213,7 @@ def _fingerprint(about: About, rules: Iterable[Detection | Correlation]) -> str:
             additions = rule.about.additions
             parts += [rule.about.source["detection"], [source.category, source.product, source.service]]
             parts += [additions.lists, additions.timezone]
+            parts += [additions.extract] if additions.extract else []
     return fingerprint(parts)
 
 
@@ -230,6 +231,7 @@ def _counted(
         else:
             source = rule.logsource
             parts += [rule.about.source["detection"], [source.category, source.product, source.service]]
+            parts.append(rule.about.additions.extract)
     return fingerprint(parts)
 
 

@@ -18,7 +18,7 @@ from sentinel.detect.counters import HashText, Names
 from sentinel.detect.judged import JudgedTally, Shown, WindowJudge
 from sentinel.detect.lane import Match, SourceView
 from sentinel.detect.rules import About, Correlation, Detection, RuleSet
-from sentinel.detect.unusual import baseline, first_seen
+from sentinel.detect.unusual import baseline, extract, first_seen
 from sentinel.detect.unusual.judge import Judge, Keys, fingerprint
 from sentinel.model import Event
 
@@ -26,8 +26,8 @@ Test = Callable[[Event], bool]
 
 
 class Judges:
-    """Every judge of the rules. `numbers` are the detections that have some. `all` is everything that has to be saved,
-    `of_rule` the same by the key of the rule.
+    """Every judge of the rules. `numbers` are the detections that have some, or make fields of others. `all` is
+    everything that has to be saved, `of_rule` the same by the key of the rule.
     """
 
     def __init__(self, rules: RuleSet, hash_text: HashText) -> None:
@@ -38,6 +38,8 @@ class Judges:
         self.of_rule: dict[str, list[Judge[Any]]] = {}
         self._hash = hash_text
         for number, rule in enumerate(rules.detections):
+            if rule.about.additions.extract:
+                self._makers[number] = []
             for kind, make in OF_EVENTS.items():
                 part = getattr(rule.about.additions, kind)
                 if part is not None:
@@ -55,8 +57,10 @@ class Judges:
         """From now on events of this source can be judged."""
         tests = self._tests[view.name] = {}
         for number, makers in self._makers.items():
-            names = view.names.names(self._rules[number].logsource)
-            tests[number] = partial(_every, [make(names) for make in makers])
+            rule = self._rules[number]
+            names = view.names.names(rule.logsource)
+            parts = rule.about.additions.extract
+            tests[number] = partial(_every, [make(names) for make in makers], extract.maker(parts, names))
 
     def kept(self, match: Match) -> tuple[int, ...]:
         """The rules that the event matches: those with judges only where it is unusual, which they learn from."""
@@ -90,8 +94,9 @@ class Judges:
         return tuple(judge.why() for judge in self.of_rule.get(about.key, ()))
 
 
-def _every(tests: Sequence[Test], event: Event) -> bool:
-    """All of them hold; all are asked, for they learn."""
+def _every(tests: Sequence[Test], extract_fields: Callable[[Event], None], event: Event) -> bool:
+    """All of them hold, once the event has the fields that the rule makes; all are asked, for they learn."""
+    extract_fields(event)
     verdicts = [holds(event) for holds in tests]
     return all(verdicts)
 

@@ -19,6 +19,7 @@ from sentinel.detect.lint import ask_pysigma, lint
 from sentinel.detect.lists import Texts, resolved
 from sentinel.detect.match import AnyOf, Item, Node, Selection
 from sentinel.detect.modifiers import Setting
+from sentinel.detect.narrowing import checked, within
 from sentinel.detect.predicates import TIME_FIELD
 from sentinel.detect.rules import About, Detection, Filter, RuleSet
 from sentinel.detect.selections import Reader
@@ -129,7 +130,7 @@ def _selections(draft: Draft, about: About, section: str, lists: Texts) -> dict[
         node = reader.read(definition, (name,))
         if node is not None:
             found[name] = Selection(name, node)
-    return found
+    return checked(draft, found, about.additions.checks)
 
 
 def _condition(draft: Draft, section: str, selections: Mapping[str, Selection]) -> Node | None:
@@ -161,7 +162,8 @@ def _detection(draft: Draft, about: About, lists: Texts) -> Detection | None:
     if node is None or not draft.is_sound:
         return None
     source = logsource_of(draft)
-    return Detection(about=about, logsource=source, selections=selections, condition=node)
+    narrowed = within(node, about.additions.calendar, _zone(draft, about.additions))
+    return Detection(about=about, logsource=source, selections=selections, condition=narrowed)
 
 
 def _filter(draft: Draft, about: About, lists: Texts) -> Filter | None:

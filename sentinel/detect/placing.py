@@ -7,11 +7,15 @@ from collections.abc import Mapping, Sequence
 from sentinel.clock import HOUR
 from sentinel.detect.additions import Additions
 from sentinel.detect.draft import Draft
+from sentinel.detect.witness import DERIVED
 from sentinel.problems import did_you_mean
 
 ON: Mapping[str, tuple[str, ...]] = {
     "first_seen": ("detection", "value_count"),
     "baseline": ("event_count", "value_count", "value_sum", "value_avg"),
+    "calendar": ("detection",),
+    "checks": ("detection", "filter"),
+    "extract": ("detection",),
 }
 """Each condition, and the rules it may stand on: detections, or correlations of some types."""
 
@@ -22,14 +26,24 @@ STATEFUL = ("first_seen", "baseline")
 def check(draft: Draft, additions: Additions, kind: str) -> None:
     """Add what is wrong to the draft of a detection, a filter, or a correlation of that type."""
     for key, places in ON.items():
-        if getattr(additions, key) is not None and kind not in places:
+        if getattr(additions, key) and kind not in places:
             what = f"a {kind}" if kind in ("detection", "filter") else f"a correlation of type {kind}"
             hint = f"it may stand on: {', '.join(places)}"
-            draft.error(("sentinel", key), "R057", f"'{key}' cannot stand on {what}", hint)
+            name = Additions.model_fields[key].serialization_alias or key
+            draft.error(("sentinel", name), "R057", f"'{name}' cannot stand on {what}", hint)
+    _check_extracted(draft, additions)
     learns = next((key for key in STATEFUL if getattr(additions, key) is not None), None)
     if learns is not None and additions.runtime.late > HOUR:
         message = f"with '{learns}' an event may be at most an hour late"
         draft.error(("sentinel", "runtime", "late"), "R058", message, "late: 1h")
+
+
+def _check_extracted(draft: Draft, additions: Additions) -> None:
+    """Nobody but the inventory sets `access.*`; and the selections of a rule are tried before it makes fields."""
+    for name in additions.extract:
+        if name == "access" or name.startswith(DERIVED) or not name:
+            message = f"'{name}' is set by the inventory alone"
+            draft.error(("sentinel", "extract", name), "R060", message, "another name, such as customer.id")
 
 
 def check_correlation(
@@ -63,4 +77,5 @@ def named_fields(additions: Additions) -> set[str]:
         found.update((*additions.first_seen.field, *additions.first_seen.per))
     if additions.baseline is not None and additions.baseline.peers is not None:
         found.update(additions.baseline.peers.by)
+    found.update(part.source for part in additions.extract.values())
     return found

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import ipaddress
 import re
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from datetime import datetime
 from functools import lru_cache
 from typing import Any
@@ -42,6 +42,10 @@ TIME_FIELD = "@timestamp"
 
 MOST_KNOWN = 16
 """Values of which a test's verdict is remembered, and their length: statuses, methods, actions, outcomes."""
+
+
+MOST_FOUND = 1000
+"""What is checked of one text: to look at all of a text of millions of digits would take minutes."""
 
 
 # --- text --------------------------------------------------------------------------------------------------
@@ -78,8 +82,27 @@ def _any(tests: list[TextTest]) -> TextTest | None:
 
 def _search(pattern: Pattern) -> TextTest:
     assert pattern.regex is not None, "finished by modifiers.wanted"
-    search = pattern.regex.search
+    search, check = pattern.regex.search, pattern.check
+    if check is not None:
+        return lambda value: any(check(found) for found in found_by(pattern, value))
     return lambda value: search(value) is not None
+
+
+def found_by(pattern: Pattern, value: str) -> Iterator[str]:
+    """Everything in the text that the pattern finds, overlapping too: the group `value`, where it has one. After
+    `MOST_FOUND` of them nothing more is looked for.
+    """
+    assert pattern.regex is not None, "finished by modifiers.wanted"
+    search, group = pattern.regex.search, "value" if "value" in pattern.regex.groups else 0
+    place = 0
+    for _ in range(MOST_FOUND):
+        found = search(value, place)
+        if found is None:
+            return
+        yield found.group(group) or ""
+        place = found.start() + 1
+        if place > len(value):
+            return
 
 
 def _words_tests(words: list[Words], *, fold: bool) -> list[TextTest]:

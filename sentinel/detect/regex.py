@@ -22,8 +22,8 @@ re2.set_fallback_notification(re2.FALLBACK_EXCEPTION)
 MOST_WAYS = 1024
 """Ways in which a pattern may be tried at one place of a text for `re` to be let run it."""
 
-Search = Callable[[str], Any]
-"""The text -> a match object or None."""
+Search = Callable[..., Any]
+"""The text, and the place to begin at -> a match object or None."""
 
 
 class RegexError(ValueError):

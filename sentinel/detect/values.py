@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import ipaddress
 import math
+from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Literal
 
@@ -44,11 +45,14 @@ class Words:
 
 @dataclass(frozen=True, slots=True)
 class Pattern:
-    """A regular expression, searched without anchoring, case-sensitive unless flag `i`."""
+    """A regular expression, searched without anchoring, case-sensitive unless flag `i`. With a check, something it
+    finds must pass it too (`sentinel.validate`).
+    """
 
     text: str
     flags: str = ""
     regex: Regex | None = None
+    check: Callable[[str], bool] | None = None
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,0 +1,35 @@
+"""Weak evidence of several kinds about one group, added up: each rule counts once, with its weight.
+
+The sum is compared with `least`; what it is made of is said with the finding.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+
+from pydantic import Field
+
+from sentinel.detect.part import Part
+
+
+class ScorePart(Part):
+    """How much each rule's finding weighs (1 where nothing is said), and what the sum must reach. With `again`, a rule
+    that matched several times in the window weighs so much more for each time, up to twice its weight.
+    """
+
+    least: float = Field(gt=0, le=1_000_000)
+    weights: dict[str, float] = Field(default_factory=dict)
+    again: float = Field(0, ge=0, le=1)
+
+
+def total(part: ScorePart, rules: Sequence[str], counts: Mapping[int, int]) -> tuple[float, str]:
+    """The sum over the rules in a window, by their number, and how it comes about."""
+    found = 0.0
+    words = []
+    for number in sorted(counts):
+        weight = part.weights.get(rules[number], 1.0)
+        times = counts[number]
+        each = weight * min(2.0, 1 + part.again * (times - 1))
+        found += each
+        words.append(f"{rules[number]} {each:g}" + (f" ({times} times)" if times > 1 else ""))
+    return round(found, 9), f"{' + '.join(words)} = {found:g}, and {part.least:g} is enough"
