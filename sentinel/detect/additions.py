@@ -12,6 +12,8 @@ from sentinel.detect.unusual.baseline import BaselinePart
 from sentinel.detect.unusual.calendar import CalendarPart
 from sentinel.detect.unusual.extract import ExtractPart
 from sentinel.detect.unusual.first_seen import FirstSeenPart
+from sentinel.detect.unusual.score import ScorePart
+from sentinel.detect.unusual.sequence import SequencePart
 from sentinel.durations import Duration
 from sentinel.model import Mode
 
@@ -66,11 +68,14 @@ class RuntimePart(Part):
 
 
 class ListFile(Part):
-    """A list for `expand` in a file of its own: one text a line. `file` is relative to the file of the rule."""
+    """A list for `expand` in a file of its own: one text a line. `file` is relative to the file of the rule; with
+    `reload` a change of it is taken up by itself.
+    """
 
     file: str = Field(min_length=1)
     most: int = Field(10_000, ge=1, le=100_000, validation_alias=AliasChoices("max"), serialization_alias="max")
     if_missing: Literal["reject_rule"] = "reject_rule"
+    reload: bool = True
 
 
 class Series(Part):
@@ -107,6 +112,8 @@ class Additions(Part):
     timezone: str = "UTC"
     first_seen: FirstSeenPart | None = None
     baseline: BaselinePart | None = None
+    sequence: SequencePart | None = None
+    score: ScorePart | None = None
     calendar: CalendarPart | None = None
     checks: dict[str, str] = Field(default_factory=dict, validation_alias="validate", serialization_alias="validate")
     extract: dict[str, ExtractPart] = Field(default_factory=dict)

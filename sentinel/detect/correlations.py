@@ -97,7 +97,12 @@ class _Reader:
         group_by = _texts(value.get("group-by"))
         placing.check(draft, self.about.additions, str(kind))
         placing.check_correlation(
-            draft, self.about.additions, group_by, condition.fields, is_judged_at_end=condition.bounds is not None
+            draft,
+            self.about.additions,
+            group_by,
+            condition.fields,
+            [rule.about.key for rule in rules],
+            is_judged_at_end=condition.bounds is not None or condition.expression is not None,
         )
         lists = resolved(draft, self.about.additions.lists, self.lists)
         if draft.is_sound:
@@ -205,6 +210,7 @@ def _timespan(draft: Draft, value: Any) -> Micros:
 def _fingerprint(about: About, rules: Iterable[Detection | Correlation]) -> str:
     """A digest of all that decides what stands in the windows of a correlation. When it changes they start empty."""
     parts: list[Any] = [about.key, about.source["correlation"], about.additions.lists, about.additions.timezone]
+    parts += [kind for kind in ("sequence", "score") if getattr(about.additions, kind) is not None]
     for rule in rules:
         if isinstance(rule, Correlation):
             parts.append(rule.fingerprint)

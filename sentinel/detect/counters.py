@@ -12,6 +12,7 @@ from typing import Any
 from sentinel.detect.fields import getter_of, single
 from sentinel.detect.measures import NUMERIC, TEMPORAL, bits_of
 from sentinel.detect.rules import Correlation
+from sentinel.detect.unusual.sequence import masked
 
 HashText = Callable[[str], int]
 SEPARATOR = "\x1f"
@@ -51,6 +52,9 @@ def counter(rule: Correlation, matched: str, names: Names, hash_text: HashText) 
         number = rule.order.index(matched)
         return lambda _: number
     fields = counted_fields(rule, matched, names)
+    if rule.about.additions.sequence is not None:
+        get = getter_of(fields[0])
+        return lambda record: None if (words := single(get(record))) is None else masked(words, hash_text)
     if kind in NUMERIC:
         get = getter_of(fields[0])
         return lambda record: bits_of(get(record))

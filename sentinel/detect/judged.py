@@ -48,6 +48,8 @@ class JudgedTally(Tally):
     ) -> None:
         super().__init__(rule)
         self.is_plain = False
+        if rule.about.additions.score is not None:  # how often each rule matched is kept besides which did
+            self.distinct, self.measure = True, None
         self._least = -math.inf
         self._judges = judges
         self._peer_of = peer_of

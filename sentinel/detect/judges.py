@@ -6,6 +6,8 @@ correlations.
 
 from __future__ import annotations
 
+from array import array
+from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import partial
@@ -18,8 +20,9 @@ from sentinel.detect.counters import HashText, Names
 from sentinel.detect.judged import JudgedTally, Shown, WindowJudge
 from sentinel.detect.lane import Match, SourceView
 from sentinel.detect.rules import About, Correlation, Detection, RuleSet
-from sentinel.detect.unusual import baseline, extract, first_seen
+from sentinel.detect.unusual import baseline, extract, first_seen, score, sequence
 from sentinel.detect.unusual.judge import Judge, Keys, fingerprint
+from sentinel.detect.windows import STRIDE
 from sentinel.model import Event
 
 Test = Callable[[Event], bool]
@@ -79,7 +82,7 @@ class Judges:
         for kind, make in OF_WINDOWS.items():
             part = getattr(rule.about.additions, kind)
             if part is not None and rule.counted:
-                judge, asked = make(part, fingerprint(kind, rule.counted, part.identity), rule)
+                judge, asked = make(part, fingerprint(kind, rule.counted, getattr(part, "identity", ())), rule)
                 self._note(rule.about, judge)
                 found.append(asked)
         return JudgedTally(rule, found, _peers(rule, self._hash)) if found else Tally(rule)
@@ -160,7 +163,61 @@ def _baseline_of(part: baseline.BaselinePart, name: str, rule: Correlation) -> t
     return judge, _Baseline(judge)
 
 
-OF_WINDOWS: Mapping[str, WindowMaker] = {"first_seen": _first_seen_of, "baseline": _baseline_of}
+@dataclass(frozen=True, slots=True)
+class _Walks:
+    walks: sequence.Walks
+    timespan: Micros
+
+    def ask(self, shown: Shown) -> bool:
+        return any(self.walks.is_walk(self._ids(shown, end)) for end, size in shown.ends if size >= shown.threshold)
+
+    def _ids(self, shown: Shown, end: Micros) -> array[int]:
+        window = shown.window
+        if end == window.last:
+            start = max(window.head, len(window.entries) - self.walks.tail * STRIDE)
+            return window.entries[start + 1 :: STRIDE]
+        return window.between(end - self.timespan, end)[1::STRIDE]
+
+    def why(self, _: Shown) -> str:
+        return self.walks.why()
+
+
+@dataclass(frozen=True, slots=True)
+class _Scores:
+    scores: score.Scores
+    timespan: Micros
+
+    def ask(self, shown: Shown) -> bool:
+        return any(
+            self.scores.is_enough(self._counts(shown, end)) for end, size in shown.ends if size >= shown.threshold
+        )
+
+    def _counts(self, shown: Shown, end: Micros) -> Mapping[int, int]:
+        window = shown.window
+        if end == window.last and window.counts is not None:
+            return window.counts
+        return Counter(window.between(end - self.timespan, end)[1::STRIDE])
+
+    def why(self, _: Shown) -> str:
+        return self.scores.why()
+
+
+def _sequence_of(part: sequence.SequencePart, _: str, rule: Correlation) -> tuple[Any, WindowJudge]:
+    walks = sequence.Walks(part)
+    return walks, _Walks(walks, rule.timespan)
+
+
+def _score_of(part: score.ScorePart, _: str, rule: Correlation) -> tuple[Any, WindowJudge]:
+    scores = score.Scores(part, rule.order)
+    return scores, _Scores(scores, rule.timespan)
+
+
+OF_WINDOWS: Mapping[str, WindowMaker] = {
+    "first_seen": _first_seen_of,
+    "baseline": _baseline_of,
+    "sequence": _sequence_of,
+    "score": _score_of,
+}
 
 
 def _peers(rule: Correlation, hash_text: HashText) -> Callable[[Sequence[str], Mapping[str, Any]], int] | None:

@@ -13,6 +13,8 @@ from sentinel.problems import did_you_mean
 ON: Mapping[str, tuple[str, ...]] = {
     "first_seen": ("detection", "value_count"),
     "baseline": ("event_count", "value_count", "value_sum", "value_avg"),
+    "sequence": ("value_count",),
+    "score": ("temporal",),
     "calendar": ("detection",),
     "checks": ("detection", "filter"),
     "extract": ("detection",),
@@ -21,6 +23,9 @@ ON: Mapping[str, tuple[str, ...]] = {
 
 STATEFUL = ("first_seen", "baseline")
 """Those that learn, for which an event may be at most an hour late."""
+
+OF_WINDOWS = (*STATEFUL, "sequence", "score")
+"""Those that judge the windows of a correlation as each event comes."""
 
 
 def check(draft: Draft, additions: Additions, kind: str) -> None:
@@ -47,10 +52,21 @@ def _check_extracted(draft: Draft, additions: Additions) -> None:
 
 
 def check_correlation(
-    draft: Draft, additions: Additions, group_by: Sequence[str], fields: Sequence[str], *, is_judged_at_end: bool
+    draft: Draft,
+    additions: Additions,
+    group_by: Sequence[str],
+    fields: Sequence[str],
+    rules: Sequence[str],
+    *,
+    is_judged_at_end: bool,
 ) -> None:
-    """As `check`, for what a condition says of the group and the field of its correlation."""
-    wanted = (("first_seen", "field", fields), ("first_seen", "per", group_by), ("baseline", "per", group_by))
+    """As `check`, for what a condition says of the group, the field and the rules of its correlation."""
+    wanted = (
+        ("first_seen", "field", fields),
+        ("first_seen", "per", group_by),
+        ("baseline", "per", group_by),
+        ("sequence", "field", fields),
+    )
     for key, name, known in wanted:
         part = getattr(additions, key)
         said = getattr(part, name) if part is not None else ()
@@ -59,10 +75,14 @@ def check_correlation(
             hint = f"{name}: [{', '.join(known)}], or leave it out"
             draft.error(("sentinel", key, name), "R059", message, hint)
     if is_judged_at_end:
-        for key in STATEFUL:
+        for key in OF_WINDOWS:
             if getattr(additions, key) is not None:
                 message = f"'{key}' needs a condition that is a threshold"
                 draft.error(("sentinel", key), "R057", message, "condition: {gte: …}")
+    for rule in additions.score.weights if additions.score is not None else ():
+        if rule not in rules:
+            message = f"the rule '{rule}' has a weight and is not counted"
+            draft.error(("sentinel", "score", "weights", rule), "R063", message, did_you_mean(rule, rules))
     peers = additions.baseline.peers if additions.baseline is not None else None
     for name in peers.lists if peers is not None else ():
         if name not in additions.lists:

@@ -57,12 +57,12 @@ def is_working(moment: str, zone: ZoneInfo = BERLIN, **part: Any) -> bool:
     ],
 )
 def test_work_is_on_workdays_in_hours_and_on_no_day_off(moment: str, expected: bool) -> None:
-    part = {"hours": "08:00-18:00", "holidays": ["DE-BE"], "days_off": ["2026-12-24"]}
+    part: dict[str, Any] = {"hours": "08:00-18:00", "holidays": ["DE-BE"], "days_off": ["2026-12-24"]}
     assert is_working(moment, **part) is expected
 
 
 def test_a_shift_over_midnight_belongs_to_the_day_on_which_it_begins() -> None:
-    part = {"hours": "22:00-06:00", "workdays": ["fri"]}
+    part: dict[str, Any] = {"hours": "22:00-06:00", "workdays": ["fri"]}
     assert is_working("2026-07-03T23:00", **part)
     assert is_working("2026-07-04T05:59", **part)
     assert not is_working("2026-07-04T22:30", **part)

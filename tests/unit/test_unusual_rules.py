@@ -299,3 +299,63 @@ def test_explaining_says_what_the_verdict_went_by() -> None:
         "value": 33,
         "holds": True,
     }
+
+
+# --- sequence and score ----------------------------------------------------------------------------------------
+
+
+def enumeration() -> RuleSet:
+    more = {"group-by": ["ip"], "timespan": "2m"}
+    return rules_of(
+        READ, correlation("walk", ["read"], {"field": "id", "gte": 30}, **more, sentinel={"sequence": {"field": "id"}})
+    )
+
+
+def test_a_walk_over_ids_is_found_and_a_busy_proxy_is_not() -> None:
+    engine = an_engine(enumeration())
+    walk = [at(START + number * SECOND, ip="a", id=f"{number:06}") for number in range(1, 31)]
+    found = judged(engine, walk)
+    assert [each.because for each in found] == [("30 ids in steps of at most 5",)]
+    busy = [at(START + number * SECOND, ip="b", id=str(number * 7919 % 100_003)) for number in range(1, 90)]
+    assert judged(engine, busy) == []
+
+
+def test_a_walk_that_comes_out_of_order_is_found_too() -> None:
+    walk = [at(START + number * SECOND, ip="a", id=str(number)) for number in range(1, 31)]
+    late = [*walk[:10], *walk[15:], *walk[10:15]]
+    assert len(judged(an_engine(enumeration()), late)) == 1
+
+
+def evidence(**score: Any) -> RuleSet:
+    kinds = [detection(name, {"selection": {"sign": name}}, level="low") for name in ("night", "new", "much")]
+    more = {"type": "temporal", "group-by": ["who"], "timespan": "1d", "level": "medium"}
+    return rules_of(
+        *kinds, correlation("signs", ["night", "new", "much"], {"gte": 2}, **more, sentinel={"score": score})
+    )
+
+
+def signs(*names: str) -> list[dict[str, Any]]:
+    return [at(START + place * MINUTE, who="kim", sign=name) for place, name in enumerate(names)]
+
+
+def test_weak_evidence_is_added_up_and_the_sum_is_shown() -> None:
+    rules = evidence(weights={"night": 2, "new": 3, "much": 1.5}, least=5)
+    assert judged(an_engine(rules), signs("night", "much")) == []
+    assert judged(an_engine(rules), signs("night", "night", "night")) == []
+    found = judged(an_engine(rules), signs("night", "much", "new"))
+    assert [each.because for each in found] == [("night 2 + new 3 + much 1.5 = 6.5, and 5 is enough",)]
+
+
+def test_a_rule_that_matched_again_may_weigh_more_up_to_twice() -> None:
+    rules = evidence(least=3, again=0.5)
+    assert judged(an_engine(rules), signs("night", "new", "night")) == []
+    assert len(judged(an_engine(rules), signs("night", "new", "night", "night", "new"))) == 1
+
+
+def test_a_weight_of_a_rule_that_is_not_counted_is_an_error() -> None:
+    kinds = [detection(name, {"selection": {"sign": name}}) for name in ("night", "new")]
+    more = {"type": "temporal", "group-by": ["who"], "timespan": "1d"}
+    wrong = correlation(
+        "signs", ["night", "new"], {"gte": 2}, **more, sentinel={"score": {"least": 2, "weights": {"nigth": 1}}}
+    )
+    assert codes(*kinds, wrong) == ["R063"]

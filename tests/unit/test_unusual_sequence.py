@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from array import array
+from collections.abc import Sequence
 from hashlib import blake2b
 from random import Random
 
@@ -17,7 +18,7 @@ def hash_text(text: str) -> int:
     return int.from_bytes(blake2b(text.encode(), digest_size=8).digest(), "little", signed=True)
 
 
-def walked(ids: list[object], **part: object) -> int:
+def walked(ids: Sequence[object], **part: object) -> int:
     return walk(SequencePart.model_validate(part), array("q", [masked(str(each), hash_text) for each in ids]))
 
 

@@ -10,6 +10,7 @@ from collections.abc import Mapping, Sequence
 from pydantic import Field
 
 from sentinel.detect.part import Part
+from sentinel.detect.unusual.judge import Judge
 
 
 class ScorePart(Part):
@@ -20,6 +21,28 @@ class ScorePart(Part):
     least: float = Field(gt=0, le=1_000_000)
     weights: dict[str, float] = Field(default_factory=dict)
     again: float = Field(0, ge=0, le=1)
+
+
+class Scores(Judge[None]):
+    """Adds up what stands in a window. It knows nothing but the window."""
+
+    kind = "score"
+
+    def __init__(self, part: ScorePart, rules: Sequence[str]) -> None:
+        super().__init__("", 0)
+        self.part = part
+        self._rules = rules
+        self._words = ""
+
+    def is_enough(self, counts: Mapping[int, int]) -> bool:
+        """Whether the rules that matched, and how often, come to enough."""
+        found, self._words = total(self.part, self._rules, counts)
+        if self.explains:
+            self.reason = {"holds": found >= self.part.least, "sum": found, "terms": self._words}
+        return found >= self.part.least
+
+    def why(self) -> str:
+        return self._words
 
 
 def total(part: ScorePart, rules: Sequence[str], counts: Mapping[int, int]) -> tuple[float, str]:
