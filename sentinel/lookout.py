@@ -53,6 +53,9 @@ class Lookout:
             daemon.web.start()
         self._look_at_sources({name: each.trouble for name, each in status.items() if each.trouble})
         daemon.overload.look(sum(each.unread_bytes for each in status.values()))
+        if daemon.rulebook.watched.have_changed():
+            _log.info("a list that rules name has changed")
+            daemon.ask_reload()
         daemon.supervisor.alive()
 
     def _look_at_sources(self, troubles: dict[str, str]) -> None:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from types import MappingProxyType
 
@@ -18,6 +18,27 @@ from sentinel.problems import Problem, by_severity
 from sentinel.yamlfile import Document
 
 
+class Watched:
+    """Files of which a change is to be taken up, such as lists of rules; as they were when this was made."""
+
+    def __init__(self, paths: Iterable[Path]) -> None:
+        self._known = {path: _state_of(path) for path in paths}
+
+    def have_changed(self) -> bool:
+        """Whether one of them is another than when this was last asked: written, replaced, removed or there again."""
+        now = {path: _state_of(path) for path in self._known}
+        before, self._known = self._known, now
+        return before != now
+
+
+def _state_of(path: Path) -> tuple[int, int, int] | None:
+    try:
+        status = path.stat()
+    except (OSError, ValueError):
+        return None
+    return status.st_mtime_ns, status.st_size, status.st_ino
+
+
 @dataclass(frozen=True, slots=True)
 class Rulebook:
     """Rules and inventory entries, ready for an engine."""
@@ -25,6 +46,7 @@ class Rulebook:
     rules: RuleSet
     entries: tuple[access.Entry, ...] = ()
     identities: Identities = NOBODY
+    watched: Watched = field(default_factory=lambda: Watched(()))
 
     def engine(self, sources: Iterable[SourceView], key: bytes, purpose: Purpose = WATCH) -> Engine:
         """A new engine without state. `key` makes its keyed hashes."""
@@ -44,6 +66,7 @@ def read(
         found, more = files.documents(path)
         documents += found
         problems += more
+    watched = Watched([*(Path(file).parent / name for file, name in lists.files_watched(documents)), *ours.values()])
     texts = {(file, name): _text(Path(file).parent / name) for file, name in lists.files_named(documents)}
     texts |= {(lists.OURS, name): _text(path) for name, path in ours.items()}
     rules, more = load.load(documents, texts)
@@ -53,7 +76,7 @@ def read(
         entries, more = access.entries(inventory)
         problems += more
     identities = inventory.identities if inventory is not None else NOBODY
-    return Rulebook(rules, entries, identities), sorted(problems, key=by_severity)
+    return Rulebook(rules, entries, identities, watched), sorted(problems, key=by_severity)
 
 
 def _text(path: Path) -> str | None:

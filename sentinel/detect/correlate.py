@@ -123,12 +123,12 @@ class Tally:
     """All groups of one correlation: the state that must survive a restart.
 
     `late`: how much older than its source's newest an event may be. `multiples`: of the threshold, at which an episode
-    is told of again. `is_plain`: the condition is a threshold and nothing else. `silence` is what is noted of the last
+    is told of again. `is_plain`: the condition is a threshold and nothing else. `noted` is what is kept of the last
     event instead of a finding, where the threshold was reached and the windows are not unusual. `tell_evicted` hears
     which groups were given up; None while what was counted is counted again, for then it is known already.
     """
 
-    silence: str | None = None
+    noted: str | None = None
 
     def __init__(self, rule: Correlation) -> None:
         self.rule = rule
@@ -180,7 +180,7 @@ class Tally:
         """See of an event that is about to be counted what judges want to know."""
 
     def recall(self, finding: str | None) -> None:
-        """The event that is about to be counted again had this finding, or this silence."""
+        """The event that is about to be counted again had this finding, or this noted."""
 
     def because(self) -> tuple[str, ...]:
         """Why the windows that fired last were unusual."""

@@ -225,7 +225,7 @@ class Engine:
         fired = tally.insert(key, entry, floor)
         if self.floods.new:
             found += self._flooded(event)
-        identity = tally.silence
+        identity = tally.noted
         if fired is not None:
             finding = self._begun(tally, values, event, fired, step.number, entry[2])
             identity = finding.id

@@ -80,7 +80,7 @@ class JudgedTally(Tally):
             is_unusual = True
             for judge in self._judges:
                 is_unusual &= judge.ask(shown)
-        self.silence = "" if reached and not is_unusual else None
+        self.noted = "" if reached and not is_unusual else None
         if not reached or not is_unusual:
             return None
         fired = super()._held(group, entry, reached)

@@ -29,11 +29,17 @@ def files_named(documents: Iterable[Document]) -> list[Key]:
     return list(dict.fromkeys((each.file, path) for each in documents for path in _paths(each.value)))
 
 
-def _paths(rule: Any) -> Iterable[str]:
+def files_watched(documents: Iterable[Document]) -> list[Key]:
+    """Of these files those of which a change is to be taken up."""
+    return list(dict.fromkeys((each.file, path) for each in documents for path in _paths(each.value, watched=True)))
+
+
+def _paths(rule: Any, *, watched: bool = False) -> Iterable[str]:
     additions = rule.get("sentinel") if isinstance(rule, Mapping) else None
     lists = additions.get("lists") if isinstance(additions, Mapping) else None
     for each in lists.values() if isinstance(lists, Mapping) else ():
-        if isinstance(each, Mapping) and isinstance(each.get("file"), str):
+        is_file = isinstance(each, Mapping) and isinstance(each.get("file"), str)
+        if is_file and not (watched and each.get("reload") is False):
             yield each["file"]
 
 

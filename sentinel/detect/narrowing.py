@@ -59,5 +59,5 @@ def within(node: Node, part: CalendarPart | None, zone: ZoneInfo) -> Node:
     """The condition, which holds only at the times that the calendar says."""
     if part is None:
         return node
-    said = " ".join([f"{part.when} hours:", *part.workdays, *part.hours, *part.holidays, *part.days_off])
+    said = " ".join([f"{part.when} working hours:", *part.workdays, *part.hours, *part.holidays, *part.days_off])
     return AllOf((node, Item("calendar", TIME_FIELD, (said,), calendar.condition(part, zone), None, ())))

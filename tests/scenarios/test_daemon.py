@@ -429,3 +429,27 @@ def test_a_crash_in_a_storm_costs_the_digest_and_no_message(folder: Path) -> Non
         told = told_by_the_next(folder, there, watch.clock.now() + 91 * SECOND)
     assert len({lines[-1] for lines in told}) == len(told) == 7
     assert all("opened" in lines[-1] for lines in told)
+
+
+def test_a_list_that_changes_is_taken_up_and_one_that_is_gone_leaves_the_old_one_at_work(folder: Path) -> None:
+    vips = "title: A VIP's record is read\nname: vip\nlogsource: {category: personal_data_access}\n"
+    vips += "detection: {selection: {'access.subject|expand': '%vips%'}, condition: selection}\nlevel: high\n"
+    vips += "sentinel: {lists: {vips: {file: vips.txt}}, case: {key: [access.subject]}}\n"
+    (folder / "rules" / "vip.yml").write_text(vips, encoding="utf-8")
+    listed = folder / "rules" / "vips.txt"
+    listed.write_text("7\n", encoding="utf-8")
+    watch = Watch(folder)
+
+    def opened(patient: int) -> int:
+        watch.clock.move_to(watch.clock.now() + 2 * SECOND)
+        watch.turn()
+        watch.read("kim", range(patient, patient + 1))
+        watch.turn()
+        return len(watch.cases())
+
+    assert opened(8) == 0
+    listed.write_text("7\n8\n9\n", encoding="utf-8")
+    assert opened(8) == 1
+    listed.unlink()
+    assert opened(9) == 2
+    watch.daemon.close()

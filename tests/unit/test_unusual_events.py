@@ -76,7 +76,7 @@ def test_an_event_counts_at_the_times_that_the_calendar_says_in_the_zone_of_the_
     rules = a_rule({"what": "x"}, calendar=calendar, timezone="Europe/Berlin")
     assert found(rules, summer) == ["rule"]
     assert found(rules, winter) == []
-    assert found(a_rule({"what": "x"}, calendar=calendar | {"when": "work"}, timezone="Europe/Berlin"), winter) == [
+    assert found(a_rule({"what": "x"}, calendar=calendar | {"when": "inside"}, timezone="Europe/Berlin"), winter) == [
         "rule"
     ]
 

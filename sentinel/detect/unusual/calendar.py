@@ -50,7 +50,7 @@ def _is_date(words: Words) -> Words:
 class CalendarPart(Part):
     """When people work. `when` says at which times an event counts."""
 
-    when: Literal["off", "work"] = "off"
+    when: Literal["outside", "inside"] = "outside"
     workdays: tuple[Day, ...] = Field(("mon", "tue", "wed", "thu", "fri"), min_length=1)
     hours: Annotated[Words, AfterValidator(_is_span)] = ()
     holidays: Annotated[Words, AfterValidator(_is_known)] = ()
@@ -60,7 +60,7 @@ class CalendarPart(Part):
 def condition(part: CalendarPart, zone: ZoneInfo) -> Callable[[Event], bool]:
     """The test of an event's time. Verdicts are remembered by the minute, so that one costs next to nothing."""
     is_working = working(part, zone)
-    wanted = part.when == "work"
+    wanted = part.when == "inside"
     known: dict[int, bool] = {}
 
     def holds(event: Event) -> bool:
