@@ -60,6 +60,9 @@ FIXED = ("state", "http", "control", "master_key", "backup")
 STORE_PAUSE = 1.0
 """Seconds between two attempts to commit while the store cannot be written."""
 
+COPY_PAUSE = 10.0
+"""Seconds that a copy of the state is waited for when the daemon ends; one that is broken off is made again."""
+
 
 class Daemon:
     """One running watch."""
@@ -355,6 +358,7 @@ class Daemon:
         if self.web is not None:
             self.web.stop()
         self.sources.close()
+        self.keeper.wait(COPY_PAUSE)
         self.store.close()
         _log.info("the watch has ended")
 

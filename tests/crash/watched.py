@@ -66,9 +66,12 @@ class Message:
 
 
 class Receiver:
-    """Takes messages whose signature holds. `at_next` is called once, while the next one waits for its answer."""
+    """Takes messages whose signature holds, while it is up. `at_next` is called once, while the next one waits for its
+    answer.
+    """
 
     def __init__(self) -> None:
+        self.is_up = True
         self.port = 0
         self.messages: list[Message] = []
         self.refused = 0
@@ -104,6 +107,11 @@ def receiving() -> Iterator[Receiver]:
             if len(body) < size:
                 # The sender was killed between the head of its message and the end.
                 self.close_connection = True
+                return
+            if not receiver.is_up:
+                with suppress(OSError):
+                    self.send_response(503)
+                    self.end_headers()
                 return
             is_taken = receiver.take({name.lower(): value for name, value in self.headers.items()}, body)
             with suppress(OSError):
