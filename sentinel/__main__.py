@@ -29,6 +29,8 @@ COMMANDS = {
     "case": "The life of a case: list, show, confirm, notify, close and more.",
     "channel": "The ways to reach people: how each stands, a test message, and what was given up sent again.",
     "silence": "For a time, hear nothing of certain cases; they open and their clocks run as ever.",
+    "audit": "The audit trail held against its chain.",
+    "doctor": "What is wrong with this installation, and how to mend it.",
     "version": "Which build this is.",
 }
 """Each command and its one sentence in `sentinel --help`; its file is sentinel/commands/<name>.py."""

@@ -86,7 +86,7 @@ class Vault:
         if not readonly:
             folder.mkdir(mode=0o700, parents=True, exist_ok=True)
         if master is None:
-            master = _master_of(folder, readonly=readonly)
+            master = master_of(folder, readonly=readonly)
         if len(master) < SHORTEST_MASTER:
             raise VaultError(f"the master key has {len(master)} bytes, wanted are at least {SHORTEST_MASTER}")
         vault = cls(folder, master)
@@ -229,7 +229,8 @@ def _decrypt(key: AESGCM, bound: bytes, sealed: bytes) -> bytes:
         raise KeyUnavailable("a sealed value does not open with the key at hand, or was changed") from None
 
 
-def _master_of(folder: Path, *, readonly: bool) -> bytes:
+def master_of(folder: Path, *, readonly: bool) -> bytes:
+    """The folder's own master key, made where there is none yet. Raises VaultError."""
     path = folder / MASTER_FILE
     if not path.exists():
         if readonly or (folder / KEYS_FILE).exists():

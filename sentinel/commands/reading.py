@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-import os
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any, cast
 
@@ -16,7 +16,7 @@ from sentinel.config import Config, find, load
 from sentinel.problems import Unusable
 from sentinel.secrets import SecretError
 from sentinel.store import Store, StoreError
-from sentinel.vault import Vault, VaultError
+from sentinel.vault import Vault, VaultError, master_of
 
 
 def read_store(act: str, arguments: Mapping[str, Any], config: Path | None, why: str) -> dict[str, Any]:
@@ -40,12 +40,29 @@ def read_store(act: str, arguments: Mapping[str, Any], config: Path | None, why:
     return answer
 
 
-def _vault(config: Config) -> Vault:
-    credentials = os.environ.get("CREDENTIALS_DIRECTORY")
-    folder = Path(credentials) if credentials else None
+def master(config: Config) -> bytes:
+    """The master key that the configuration names, or the state folder's own. Raises SecretError and VaultError."""
     key = config.master_key
-    master = None if key is None else key.resolve(os.environ, folder, config.folder).encode()
-    return Vault.open(config.state, master, readonly=True)
+    return master_of(config.state, readonly=True) if key is None else config.secrets()(key).encode()
+
+
+@contextmanager
+def open_store(path: Path | None) -> Iterator[Store]:
+    """The store of a configuration, to be read. Raises CommandError, and Unusable for a configuration with errors."""
+    loaded, problems = load(find(path))
+    if loaded is None:
+        raise Unusable(problems)
+    try:
+        with Store.open(loaded.state, _vault(loaded), readonly=True) as store:
+            yield store
+    except (StoreError, VaultError, SecretError) as error:
+        raise CommandError(f"the state cannot be read: {error}", "sentinel doctor") from error
+    except PermissionError as error:
+        raise CommandError(f"you may not read '{loaded.state}'", "use sudo") from error
+
+
+def _vault(config: Config) -> Vault:
+    return Vault.open(config.state, master(config), readonly=True)
 
 
 def _answer(store: Store, act: str, arguments: Mapping[str, Any], config: Config) -> dict[str, Any]:

@@ -111,7 +111,7 @@ def rescue(state: Path, folder: Path, now: Micros) -> Rescue:
             with suppress(FileExistsError, FileNotFoundError):
                 (aside / f"{DATABASE}{suffix}").hardlink_to(state / f"{DATABASE}{suffix}")
         connection.sync(aside)
-        source = next(_whole(folder, now), None)
+        source = next(whole(folder, now), None)
         draft = state / f".{_DRAFT}.part"
         draft.unlink(missing_ok=True)
         write_new(draft, b"")
@@ -147,7 +147,8 @@ def set_aside(state: Path) -> list[tuple[str, Micros]]:
     return sorted(found)
 
 
-def _whole(folder: Path, now: Micros) -> Iterator[Backup]:
+def whole(folder: Path, now: Micros) -> Iterator[Backup]:
+    """The copies in the folder that are whole, the best first."""
     for each in listed(folder, now):
         with suppress(StoreError):
             check(each.path)

@@ -23,9 +23,7 @@ from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, pr
 from sentinel.app import Daemon
 from sentinel.clock import DAY, HOUR, MINUTE, SECOND, Micros, SetClock, to_datetime
 from sentinel.inspection import prepare
-from sentinel.store import StoreError
-from sentinel.vault import Vault
-from tests.crash.watched import MASTER, Watched, receiving, until
+from tests.crash.watched import Watched, receiving, until
 
 IS_LONG = bool(os.environ.get("SENTINEL_LONG"))
 EXAMPLES = int(os.environ.get("CRASH_EXAMPLES", "2000" if IS_LONG else "25"))
@@ -100,13 +98,15 @@ class Watch(RuleBasedStateMachine):
         self.written: list[bytes] = []
         self.begun = b""
         self.generation = 0
-        self.is_cut = False
+        self.is_cut = False  # truncated, and not looked at since: what time does then is left to the tests of files
+        self.copies = False  # a log is rotated in one manner, as logrotate is told to
 
     # --- the daemon ----------------------------------------------------------------------------------------
 
-    @initialize()
-    def first_start(self) -> None:
+    @initialize(copies=st.booleans())
+    def first_start(self, copies: bool) -> None:
         """The log has been seen once: of what was rotated away before that, nobody could know."""
+        self.copies = copies
         self.start()
         self.turn(8)
 
@@ -149,7 +149,7 @@ class Watch(RuleBasedStateMachine):
     @rule(count=st.integers(1, 12), whole=st.booleans())
     def append(self, count: int, whole: bool) -> None:
         """Lines; the last one perhaps not to its end."""
-        lines = []
+        lines: list[bytes] = []
         for _ in range(count):
             number = len(self.written) + len(lines)
             at = to_datetime(NOON + number * SECOND)
@@ -163,18 +163,17 @@ class Watch(RuleBasedStateMachine):
         self.begun = text[cut:]
         self.written += lines
 
-    @precondition(lambda self: not self.begun and not self.is_cut)
+    @precondition(lambda self: not self.begun and not self.copies)
     @rule()
     def rename(self) -> None:
-        """A log is rotated in one manner at a time: renaming it right after it was truncated is nobody's rotation."""
         self.generation += 1
         self.log.rename(f"{self.log}.{self.generation}")
         self.log.touch()
 
-    @precondition(lambda self: self.daemon is not None and not self.begun and not self.is_full)
+    @precondition(lambda self: self.copies and self.daemon is not None and not self.begun and not self.is_full)
     @rule(count=st.integers(1, 12))
     def copytruncate(self, count: int) -> None:
-        """Of a log of which something was read; between two looks it may be done once, or nobody can know the copies."""
+        """Of a log of which something was read, once between two looks: nobody could know of other copies."""
         self.append(1, whole=True)
         self.turn(8)
         self.append(count, whole=True)
@@ -204,10 +203,12 @@ class Watch(RuleBasedStateMachine):
     def webhook(self, up: bool) -> None:
         self.receiver.is_up = up
 
+    @precondition(lambda self: not self.is_cut)
     @rule(by=st.sampled_from(JUMPS))
     def set_clock(self, by: Micros) -> None:
         self.clock.set_to(max(NOON - 6 * 365 * DAY, self.clock.now() + by))
 
+    @precondition(lambda self: not self.is_cut)
     @rule(length=st.integers(1, 6))
     def sleep(self, length: int) -> None:
         self.clock.suspend(length * HOUR)
@@ -256,7 +257,7 @@ class Watch(RuleBasedStateMachine):
             self._daemon.turn()
         store = self._daemon.store
         cases = {case.id: case for case in store.cases() if "sentinel" not in dict(case.key).get("rule", "")}
-        raw = Counter(row.raw for case in cases for row in store.read_evidence(case))
+        raw = Counter(row.raw or b"" for case in cases for row in store.read_evidence(case))
         written = Counter(line.rstrip(b"\n") for line in self.written)
         assert (written - raw, raw - written, store.gaps()) == (Counter(), Counter(), [])
         singles = [found for case in cases for found in store.findings(case) if found.rule == "read"]
