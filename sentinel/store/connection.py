@@ -117,13 +117,18 @@ def telling(db: apsw.Connection | None = None) -> Iterator[None]:
         kind: type[StoreError] = StoreBroken if isinstance(error, _BROKEN) else StoreError
         kind = StoreDamaged if isinstance(error, _DAMAGED) else kind
         # A quota, or the index of the log that cannot grow, comes as an I/O error.
-        if isinstance(error, apsw.FullError) or (db is not None and db.system_errno in _NO_SPACE):
+        if isinstance(error, apsw.FullError) or _lacks_space(db, error):
             kind = StoreFull
         raise kind(f"{_WORDS[kind]} ({type(error).__name__})") from error
     except OSError as error:
         # The file of keys is written within a commit too.
         kind = StoreFull if error.errno in _NO_SPACE else StoreBroken
         raise kind(f"{_WORDS[kind]} ({type(error).__name__})") from error
+
+
+def _lacks_space(db: apsw.Connection | None, error: apsw.Error) -> bool:
+    # A closed connection, which another thread may just have let go of, cannot even be asked.
+    return db is not None and not isinstance(error, apsw.ConnectionClosedError) and db.system_errno in _NO_SPACE
 
 
 def shipped_migrations() -> Migrations:

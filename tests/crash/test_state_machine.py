@@ -58,7 +58,7 @@ correlation:
 level: critical
 """
 ACTORS = 3
-SETTLED_SECONDS = 10.0
+SETTLED_SECONDS = 60.0
 JUMPS = (-5 * 365 * DAY, -3 * HOUR, -10 * MINUTE, 90 * SECOND, 2 * HOUR, 5 * 365 * DAY)
 
 

@@ -241,3 +241,10 @@ def test_closing_twice_is_harmless(tmp_path: Path) -> None:
     store = a_store(tmp_path)
     store.close()
     store.close()
+
+
+def test_a_store_that_was_let_go_of_meanwhile_refuses_in_the_usual_way(tmp_path: Path) -> None:
+    store = a_store(tmp_path)
+    store.let_go()
+    with pytest.raises(StoreError):
+        store.next_due("soc")
