@@ -256,6 +256,8 @@ class Watch(RuleBasedStateMachine):
         for _ in range(8):
             self._daemon.turn()
         store = self._daemon.store
+        # What fell due in those turns is on its way.
+        until(lambda: {state for _, state in store.outbox_counts()} <= {"sent"}, "everything is sent", SETTLED_SECONDS)
         cases = {case.id: case for case in store.cases() if "sentinel" not in dict(case.key).get("rule", "")}
         raw = Counter(row.raw or b"" for case in cases for row in store.read_evidence(case))
         written = Counter(line.rstrip(b"\n") for line in self.written)
