@@ -6,7 +6,9 @@ share one object: an alias is a copy, paid for out of the limit on values.
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass, field
+from types import MappingProxyType
 from typing import Any
 
 from sentinel import yamlscalar
@@ -23,6 +25,9 @@ Path = tuple[str | int, ...]
 """The way from the top of a document to a value: keys of mappings and positions in lists."""
 
 
+_NOTHING: Mapping[Any, Any] = MappingProxyType({})
+
+
 class Node:
     """Where one value stands, and those below it. Lines and columns count from 1."""
 
@@ -31,8 +36,9 @@ class Node:
     def __init__(self, line: int, column: int) -> None:
         self.line = line
         self.column = column
-        self.keys: dict[str | int, tuple[int, int]] = {}
-        self.children: dict[str | int, Node] = {}
+        # Most values hold no others: a mapping for each of them would be most of the memory and a tenth of the time.
+        self.keys: Mapping[str | int, tuple[int, int]] = _NOTHING
+        self.children: Mapping[str | int, Node] = _NOTHING
 
 
 @dataclass(frozen=True, slots=True)
@@ -78,6 +84,8 @@ class _Frame:
 
     value: Any
     node: Node
+    keys: dict[str | int, tuple[int, int]]
+    children: dict[str | int, Node]
     anchor: str | None
     before: int
     key: Any = None
@@ -170,7 +178,11 @@ class Builder:
             self._refuse_tag(event)
         if event.anchor is not None:
             self.anchors.pop(event.anchor, None)
-        self.frames.append(_Frame(value, Node(mark.line + 1, mark.column + 1), event.anchor, self.values - 1))
+        node = Node(mark.line + 1, mark.column + 1)
+        keys: dict[str | int, tuple[int, int]] = {}
+        children: dict[str | int, Node] = {}
+        node.keys, node.children = keys, children
+        self.frames.append(_Frame(value, node, keys, children, event.anchor, self.values - 1))
 
     def end(self, _event: Any) -> None:
         """The innermost mapping or list ends."""
@@ -211,7 +223,7 @@ class Builder:
         frame = self.frames[-1]
         frame.height = max(frame.height, height + 1)
         if isinstance(frame.value, list):
-            frame.node.children[len(frame.value)] = node
+            frame.children[len(frame.value)] = node
             frame.value.append(value)
         elif frame.key is None:
             frame.key = self._key(value, node, frame)
@@ -219,24 +231,24 @@ class Builder:
         else:
             if frame.key is not _NO_KEY:
                 frame.value[frame.key] = value
-                frame.node.keys[frame.key] = frame.key_place
-                frame.node.children[frame.key] = node
+                frame.keys[frame.key] = frame.key_place
+                frame.children[frame.key] = node
             frame.key = None
 
     def _key(self, value: Any, node: Node, frame: _Frame) -> Any:
+        if isinstance(value, str) and value != "<<" and value not in frame.value:
+            return value
         span = Span(self.file, node.line, node.column)
         if not isinstance(value, str):
             message = f"{yamlscalar.kind(value)} cannot be a key"
             self.report(span, "Y008", message, "keys are text: put it in quotes")
         elif value == "<<":
             self.report(span, "Y013", "merge key '<<' is not part of YAML 1.2", "write the keys out")
-        elif value in frame.value:
+        else:
             first = frame.node.keys[value][0]
             self.report(
                 span, "Y006", f"key '{shorten(value)}' is given twice, first in line {first}", "keep one of them"
             )
-        else:
-            return value
         return _NO_KEY
 
 

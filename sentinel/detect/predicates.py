@@ -66,7 +66,7 @@ def text_test(wanted: Iterable[Words | Pattern]) -> TextTest:
     tests = _words_tests(cased, fold=False) + searches
     lowered = _any(_words_tests(uncased, fold=True))
     if lowered is not None:
-        has_sigma = any("σ" in folded(each.plain) for each in uncased)
+        has_sigma = any(sign in each.plain for each in uncased for sign in "Σσς")
         tests.append((lambda value: lowered(folded(value))) if has_sigma else (lambda value: lowered(value.lower())))
     return _any(tests) or (lambda _value: False)
 
