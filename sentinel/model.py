@@ -1,7 +1,7 @@
 """The nouns, each once: block, event, finding, case, clock, notification. Values only: no I/O, no time, no behaviour.
 
 Rules of this file: everything is frozen except `Event`, which the hot path fills in place; times are microseconds
-in UTC; nothing here imports anything but `clock` for the unit.
+in UTC; nothing here imports anything of ours but `clock` for the unit.
 """
 
 from __future__ import annotations
@@ -10,6 +10,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from enum import IntEnum, StrEnum
 from typing import Any, Literal
+
+import msgspec
 
 from sentinel.clock import Micros
 
@@ -75,26 +77,21 @@ class LogSource:
 # --- from a record -----------------------------------------------------------------------------------------
 
 
-class Event:
+class Event(msgspec.Struct, eq=False, gc=False):
     """A parsed record. `fields` is as the format decoded it, in ECS names, never flattened.
 
     `time` is the event time; `digits` is how many fractional digits of a second the log wrote (0 to 6). `start` and
     `end` delimit the record inside `block.data`, without its newline. `parsed` is false when no format could read the
-    record; such an event has the field `message` alone.
+    record; such an event has the field `message` alone. (A struct is made in half the time of an object with slots.)
     """
 
-    __slots__ = ("block", "digits", "end", "fields", "parsed", "start", "time")
-
-    def __init__(
-        self, fields: dict[str, Any], time: Micros, digits: int, block: Block, start: int, end: int, parsed: bool = True
-    ) -> None:
-        self.fields = fields
-        self.time = time
-        self.digits = digits
-        self.block = block
-        self.start = start
-        self.end = end
-        self.parsed = parsed
+    fields: dict[str, Any]
+    time: Micros
+    digits: int
+    block: Block
+    start: int
+    end: int
+    parsed: bool = True
 
     @property
     def raw(self) -> bytes:

@@ -21,10 +21,11 @@ from sentinel.detect.crowded import Crowded, most_entries
 from sentinel.detect.fields import Getter, single
 from sentinel.detect.measures import Measure, measure_of
 from sentinel.detect.rules import Correlation
-from sentinel.detect.windows import PRUNED_FROM, STRIDE, Window
+from sentinel.detect.windows import PRUNED_FROM, STRIDE, Entry, Window
 
-Entry = tuple[int, int, int, int, int]
 MOST_EVIDENCE = 100
+UNCOUNTED = 16
+"""So many events may be appended to any group's window before they are counted, and more where it has many."""
 GROUP_BYTES = 600
 """What a group takes besides its entries, measured."""
 VALUE_BYTES = 100
@@ -61,8 +62,8 @@ class Group:
 
     __slots__ = ("episodes", "waiting", "window")
 
-    def __init__(self, *, distinct: bool = False, measure: Measure | None = None) -> None:
-        self.window = Window(distinct=distinct, measure=measure)
+    def __init__(self, span: Micros, *, distinct: bool = False, measure: Measure | None = None) -> None:
+        self.window = Window(span, distinct=distinct, measure=measure)
         self.episodes: tuple[Episode, ...] = ()
         self.waiting: list[Waiting] = []
 
@@ -156,25 +157,39 @@ class Tally:
         missing = next(name for name, get in names if single(get(fields)) is None)
         self.missing[missing] = self.missing.get(missing, 0) + 1
 
-    def insert(self, key: int, entry: Entry, floor: Micros) -> Fired | None:
-        """Count one event; what fired, if an episode begins with it. No event older than `floor` is still to come in
-        time from any source, but for the rule's lateness.
+    def insert(self, key: int, entry: Entry, floor: Micros) -> Fired | Episode | None:
+        """Count one event; what fired, if an episode begins with it, or the episode that goes on with it. No event
+        older than `floor` is still to come in time from any source, but for the rule's lateness.
         """
         group = self.groups.get(key)
         if group is None:
             if len(self.groups) >= self._most and self.tell_evicted is not None:
                 self.evict(floor)
-            group = self.groups[key] = Group(distinct=self.distinct, measure=self.measure)
+            group = self.groups[key] = Group(self._span, distinct=self.distinct, measure=self.measure)
         window = group.window
+        if window.take(entry):
+            return None
         if len(window.entries) >= self._crowd:
             window = self._thin(group, self._settled(group, entry, floor))
-        size = window.add(entry, self._span)
+        size = window.add(entry)
         if window.head > PRUNED_FROM:
             window.forget(self._settled(group, entry, floor) - self._span)
-        if size is not None:
-            return self._held(group, entry, ((entry[0], size),)) if size >= self._least else None
-        held = window.insert(entry, self._span, self._least)
-        return self._held(group, entry, held) if held else None
+        if size is None:
+            held = window.insert(entry, self._least)
+            return self._held(group, entry, held) if held else None
+        if size >= self._least:
+            return self._held(group, entry, ((entry[0], size),))
+        if self.measure is None and type(window) is Window:
+            window.room = self._room(window, size)
+        return None
+
+    def _room(self, window: Window, size: float) -> float:
+        """How many events may come before the window must be looked at again: because the condition may hold, because
+        it may be crowded, or because much of what it has may be of no use any more.
+        """
+        length = len(window.entries)
+        much = max(UNCOUNTED, (length - window.head) // STRIDE // 4)
+        return min(self._least - size, (self._crowd - length) // STRIDE, much)
 
     def look(self, key: int, values: Sequence[str], fields: Mapping[str, Any]) -> None:
         """See of an event that is about to be counted what judges want to know."""
@@ -207,15 +222,15 @@ class Tally:
             window.thin(settled)
         return window
 
-    def _held(self, group: Group, entry: Entry | None, held: Sequence[tuple[Micros, float]]) -> Fired | None:
+    def _held(self, group: Group, entry: Entry | None, held: Sequence[tuple[Micros, float]]) -> Fired | Episode | None:
         """With this event the condition holds in windows that end at these times, less than a timespan apart: an
-        episode begins, or goes on. None for an event that was counted before.
+        episode begins, or goes on. No entry: of an event that was counted before.
         """
         first, last = held[0][0], held[-1][0]
         for episode in reversed(group.episodes):
             if last > episode.held_from - self._quiet and first < episode.held_at + self._quiet:
                 self._go_on(group.window, episode, entry, held)
-                return None
+                return episode
         most = max(size for _, size in held)
         entries = list(group.window.between(first - self._span, last))
         return Fired(first, last, most, entries or list(entry or ()), group.window.is_estimate(first - self._span))
@@ -266,7 +281,8 @@ class Tally:
             value = group.window.size_of(begin - 1, end - 1)
             # That there were few cannot be told from an estimate.
             if bounds.hold(value) and not group.window.is_estimate(begin - 1):
-                yield Closed(key, begin, end, digest, known, self._held(group, None, ((end - 1, value),)))
+                held = self._held(group, None, ((end - 1, value),))
+                yield Closed(key, begin, end, digest, known, held if isinstance(held, Fired) else None)
 
     def restore_waiting(self, key: int) -> None:
         """The group's windows are to be judged when they can change no more, as before a restart."""
@@ -353,6 +369,7 @@ class Tally:
         total = GROUP_BYTES * len(self.groups)
         for group in self.groups.values():
             window = group.window
+            window.settle()
             total += 8 * len(window.entries) + (VALUE_BYTES * len(window.counts) if window.counts is not None else 0)
         return total
 
@@ -361,13 +378,6 @@ def _heat(group: Group, threshold: float, over: Micros) -> tuple[bool, float, Mi
     last = group.window.last
     is_reachable = last > over or bool(group.waiting)
     return is_reachable, 1.0 if group.episodes else group.window.size / threshold, last
-
-
-def rows(entries: list[int]) -> Iterator[Entry]:
-    """Entries one by one."""
-    for start in range(0, len(entries), STRIDE):
-        time, value, subject, place, stream = entries[start : start + STRIDE]
-        yield time, value, subject, place, stream
 
 
 def episode_of(finding: str, source: str, digits: int, fired: Fired, fired_at: Micros | None = None) -> Episode:

@@ -58,21 +58,24 @@ def counter(rule: Correlation, matched: str, names: Names, hash_text: HashText) 
     if kind in NUMERIC:
         get = getter_of(fields[0])
         return lambda record: bits_of(get(record))
-    return _distinct(fields, hash_text)
+    return keyed(fields, hash_text)
 
 
-def _distinct(names: Sequence[Fields], hash_text: HashText) -> Counter:
-    """The keyed hash of the value, of the tuple of values for several fields; None where one is missing."""
+def keyed(names: Sequence[Fields], hash_text: HashText) -> Counter:
+    """The keyed hash of the fields' values, joined where they are several; None where one is missing."""
     getters = [getter_of(each) for each in names]
-    only = names[0][0] if len(names) == 1 else None
 
-    def counted(fields: Mapping[str, Any]) -> int | None:
-        if only is not None:
-            value = fields.get(only)
-            if type(value) is str:
-                return hash_text(value)
+    def hashed(fields: Mapping[str, Any]) -> int | None:
         values = [single(get(fields)) for get in getters]
         known = [value for value in values if value is not None]
         return hash_text(SEPARATOR.join(known)) if len(known) == len(values) else None
 
-    return counted
+    if len(names) != 1:
+        return hashed
+    only = names[0][0]
+
+    def hashed_alone(fields: Mapping[str, Any]) -> int | None:
+        value = fields.get(only)
+        return hash_text(value) if type(value) is str else hashed(fields)
+
+    return hashed_alone

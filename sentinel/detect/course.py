@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
+from sentinel.clock import Micros
 from sentinel.detect.correlate import Tally
-from sentinel.detect.counters import Counter, HashText, Names, counter, group_fields
-from sentinel.detect.fields import Getter, getter, getter_of
+from sentinel.detect.counters import Counter, HashText, Names, counter, group_fields, keyed
+from sentinel.detect.fields import Getter, getter, getter_of, single
 from sentinel.detect.lane import SourceView
 from sentinel.detect.measures import TEMPORAL
 from sentinel.detect.pipelines import Pipeline
@@ -22,6 +23,7 @@ class Step:
     """One tally that an event is counted in, on account of the detection `number` (-1: of another correlation).
 
     `grouping` is which of the course's groups is the tally's; `counter` says what is counted (None: the event).
+    `is_plain`: of an event with which nothing holds there is nothing to be done but to count it.
     """
 
     index: int
@@ -29,19 +31,27 @@ class Step:
     number: int
     grouping: int
     counter: Counter | None
+    late: Micros
+    is_plain: bool
 
 
 @dataclass(frozen=True, slots=True)
 class Course:
     """What becomes of events that match certain rules, found out once: findings by themselves, then tallies.
 
-    Groups that several tallies have in common are looked up once for all of them.
+    Groups that several tallies have in common are looked up once for all of them: `keys` hash the fields of each.
     """
 
     detected: tuple[int, ...]
     groupings: tuple[Grouping, ...]
+    keys: tuple[Counter, ...]
     counted: tuple[Step, ...]
     subjects: tuple[Getter, ...]
+
+
+def clear(fields: Mapping[str, Any], names: Grouping) -> list[str]:
+    """The values of the group that an event with these fields is in."""
+    return [words for _, get in names if (words := single(get(fields))) is not None]
 
 
 def quieted(rules: RuleSet) -> list[Correlation]:
@@ -149,6 +159,7 @@ class Courses:
         groupings = list(dict.fromkeys(fields))
         return {
             "groupings": tuple(tuple((each[0], getter_of(each)) for each in group) for group in groupings),
+            "keys": tuple(keyed(group, self._hash) for group in groupings),
             "counted": tuple(
                 Step(
                     index,
@@ -156,6 +167,8 @@ class Courses:
                     number,
                     groupings.index(each),
                     counter(tally.rule, rule, names, self._hash),
+                    tally.late,
+                    tally.is_plain and not tally.multiples,
                 )
                 for (index, rule, number, names), each in zip(steps, fields, strict=True)
             ),

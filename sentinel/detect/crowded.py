@@ -25,7 +25,7 @@ from struct import Struct
 from sentinel.clock import Micros
 from sentinel.detect.measures import NUMERIC, TEMPORAL
 from sentinel.detect.rules import Correlation
-from sentinel.detect.windows import STRIDE, Window
+from sentinel.detect.windows import STRIDE, Entry, Window
 
 ABOVE = 4
 """A window holds at least so many times the threshold, so that what decides whether a rule fires is exact."""
@@ -49,13 +49,12 @@ class Crowded(Window):
     go of at each depth, `newest` the time of the last event, kept or not.
     """
 
-    __slots__ = ("depth", "dropped", "is_bounded", "kind", "most", "newest", "ranks", "span")
+    __slots__ = ("depth", "dropped", "is_bounded", "kind", "most", "newest", "ranks")
 
     def __init__(self, rule: Correlation, window: Window, most: int) -> None:
-        super().__init__(distinct=window.counts is not None, measure=window.measure)
+        super().__init__(rule.timespan, distinct=window.counts is not None, measure=window.measure)
         self.kind = rule.kind
         self.is_bounded = rule.bounds is not None
-        self.span = rule.timespan
         self.most = most
         self.depth = 0
         self.dropped: list[Micros] = []
@@ -81,7 +80,7 @@ class Crowded(Window):
         """Whether windows that begin at that time are known by an estimate only."""
         return self._coarse(after) > 0
 
-    def holds(self, entry: tuple[int, int, int, int, int]) -> bool:
+    def holds(self, entry: Entry) -> bool:
         """Whether an entry that was added is among those that are kept."""
         return not self.depth or self._level(*entry[:2], *entry[3:]) >= self.depth
 
@@ -94,7 +93,10 @@ class Crowded(Window):
 
     # --- adding --------------------------------------------------------------------------------------------
 
-    def add(self, entry: tuple[int, int, int, int, int], span: Micros) -> float | None:  # noqa: ARG002  (its own)
+    def settle(self) -> None:
+        """Everything is counted as it comes."""
+
+    def add(self, entry: Entry) -> float | None:
         """As for a window that keeps all."""
         if entry[0] < self.newest:
             return None
@@ -102,20 +104,18 @@ class Crowded(Window):
         self._put(entry, len(self.entries))
         return self.size
 
-    def insert(
-        self, entry: tuple[int, int, int, int, int], span: Micros, threshold: float
-    ) -> list[tuple[Micros, float]]:
+    def insert(self, entry: Entry, threshold: float) -> list[tuple[Micros, float]]:
         """As for a window that keeps all."""
         place = self._after(entry[0])
-        if entry[0] <= self.newest - span:
+        if entry[0] <= self.newest - self.span:
             if self.holds(entry):
                 self.entries[place:place] = array("q", entry)
                 self.head += STRIDE
         else:
             self._put(entry, place)
-        return [(end, size) for end, size in self._ends(entry[0], span) if size >= threshold]
+        return [(end, size) for end, size in self._ends(entry[0]) if size >= threshold]
 
-    def _put(self, entry: tuple[int, int, int, int, int], place: int) -> None:
+    def _put(self, entry: Entry, place: int) -> None:
         if self.holds(entry):
             self.entries[place:place] = array("q", entry)
             self._count(place, 1)
@@ -150,7 +150,7 @@ class Crowded(Window):
                 return
         self.ranks[self._level(time, value, where, stream)] += more
 
-    def restore(self, entries: array[int], span: Micros) -> None:  # noqa: ARG002  (its own)
+    def restore(self, entries: array[int]) -> None:
         """Take over saved entries, sorted by time; `newest` is set before."""
         self._take(entries)
 

@@ -7,15 +7,13 @@ block. What must survive a restart is the tallies; `sentinel.detect.state` turns
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from functools import partial
-from typing import Any
 
 from sentinel.clock import HOUR, MINUTE, Micros
 from sentinel.detect import access, findings
-from sentinel.detect.correlate import Closed, Entry, Episode, Fired, Summary, Tally, episode_of
-from sentinel.detect.counters import SEPARATOR
-from sentinel.detect.course import Course, Courses, Grouping, Step, quieted
+from sentinel.detect.correlate import Closed, Episode, Fired, Summary, Tally, episode_of
+from sentinel.detect.course import Course, Courses, Grouping, Step, clear, quieted
 from sentinel.detect.fields import single
 from sentinel.detect.floods import Floods, make_room
 from sentinel.detect.hashes import Hashes
@@ -23,7 +21,7 @@ from sentinel.detect.journal import Counted, Journal, Streams
 from sentinel.detect.judges import Judges
 from sentinel.detect.lane import WATCH, Lane, Match, Purpose, SourceView
 from sentinel.detect.rules import RuleSet
-from sentinel.detect.windows import LENGTH_BITS, LONGEST
+from sentinel.detect.windows import LENGTH_BITS, LONGEST, Entry
 from sentinel.model import Block, Event, Finding
 
 AHEAD: Micros = 5 * MINUTE
@@ -31,6 +29,9 @@ AHEAD: Micros = 5 * MINUTE
 
 BEHIND: Micros = HOUR
 """How far one source may be behind another and still find in the windows what the other put there."""
+
+NEVER: Micros = 1 << 62
+"""Later than any time."""
 
 ROOM: int = 768 << 20
 """Bytes that all groups of all rules may take together, about."""
@@ -57,7 +58,7 @@ class Engine:
         self._room = room
         self._is_kept = purpose.keeps_state
         self.rules = rules
-        self.hash_text = Hashes(key).of
+        self.hash_text = Hashes(key).__getitem__
         self._entries = tuple(entries)
         self._identity = identity
         self.lanes: dict[str, Lane] = {}
@@ -106,19 +107,20 @@ class Engine:
         """Count matches, in the order given: the findings they are, complete or begin."""
         found: list[Finding] = []
         block: Block | None = None
-        stream = 0
+        stream = high = offset = 0
         courses: dict[tuple[int, ...], Course] = {}
         hash_text = self.hash_text
+        latest = NEVER if now is None else now + AHEAD
         for match in matches:
             event = match.event
             if event.block is not block:
                 block = event.block
-                stream = self.streams.number(block.source, block.stream)
+                stream, offset = self.streams.number(block.source, block.stream), block.offset
                 courses = self._routes.known[block.source]
-            assert block is not None
-            high = self.high.get(block.source)
-            if high is None or event.time > high:
-                high = self._watermark(event, block.source, now)
+                high = self.high.get(block.source, -1)
+            time = event.time
+            if time > high:
+                high = self._watermark(block.source, time, high, latest)
             course = courses.get(match.rules)
             if course is None:
                 course = self._course(self.judges.kept(match), block.source)
@@ -126,9 +128,8 @@ class Engine:
             subject = hash_text(subject) if type(subject) is str else self._subject(event, course)
             found += [self._detected(number, event, subject) for number in course.detected]
             if course.counted:
-                start = event.start
-                place = block.offset + start << LENGTH_BITS | min(event.end - start, LONGEST)
-                self._count_all(course, event, (event.time, 0, subject, place, stream), high, found)
+                place = offset + event.start << LENGTH_BITS | min(event.end - event.start, LONGEST)
+                self._count_all(course, event, (time, 0, subject, place, stream), high - time, found)
         self._unweighed += len(matches)
         if self._unweighed >= WEIGHED_EVERY:
             make_room(self.tallies, self._room, self.floor)
@@ -142,44 +143,43 @@ class Engine:
     def group(self, match: Match, tally: Tally) -> tuple[list[str] | None, int]:
         """The group of a rule that counts the event, in clear and as its key; None where a field of it is missing."""
         course = self._course(match.rules, match.event.block.source)
-        groupings = [course.groupings[step.grouping] for step in course.counted if step.tally is tally]
-        found = (self._group(match.event.fields, each) for each in groupings)
-        return next((each for each in found if each[0] is not None), (None, 0))
+        fields = match.event.fields
+        for place in (step.grouping for step in course.counted if step.tally is tally):
+            key = course.keys[place](fields)
+            if key is not None:
+                return clear(fields, course.groupings[place]), key
+        return None, 0
 
-    def _count_all(self, course: Course, event: Event, entry: Entry, high: Micros, found: list[Finding]) -> None:
-        """Count one event in every tally it is for."""
-        groups = [self._group(event.fields, names) for names in course.groupings]
-        time, _, subject, place, stream = entry
+    def _count_all(self, course: Course, event: Event, entry: Entry, behind: Micros, found: list[Finding]) -> None:
+        """Count one event, so far behind its source's newest, in every tally it is for."""
+        fields = event.fields
+        keys = [keyed(fields) for keyed in course.keys]
         for step in course.counted:
-            tally = step.tally
-            values, key = groups[step.grouping]
-            if time < high - tally.late:
+            key = keys[step.grouping]
+            counted = entry
+            if behind > step.late:
                 self.lanes[event.block.source].counts.late += 1
-            elif values is None:
-                tally.note_missing(event.fields, course.groupings[step.grouping])
-            elif step.counter is None:
-                self._count(step, event, values, key, entry, found)
-            elif (value := step.counter(event.fields)) is not None:
-                self._count(step, event, values, key, (time, value, subject, place, stream), found)
-
-    def _group(self, fields: Mapping[str, Any], names: Grouping) -> tuple[list[str] | None, int]:
-        """The group in clear and as a keyed hash; None where a field of it is missing."""
-        values = []
-        for name, get in names:
-            value = fields.get(name)
-            if type(value) is not str:
-                value = single(get(fields))
+                continue
+            if key is None:
+                step.tally.note_missing(fields, course.groupings[step.grouping])
+                continue
+            if step.counter is not None:
+                value = step.counter(fields)
                 if value is None:
-                    return None, 0
-            values.append(value)
-        return values, self.hash_text(SEPARATOR.join(values))
+                    continue
+                time, _, subject, place, stream = entry
+                counted = (time, value, subject, place, stream)
+            held = step.tally.insert(key, counted, self.floor) if step.is_plain else None
+            if held is not None or self.floods.new or not step.is_plain:
+                self._judge_window(course.groupings[step.grouping], step, event, key, counted, held, found)
+            elif self._is_kept:
+                self._note(step.index, key, counted, None, event)
 
-    def _watermark(self, event: Event, source: str, now: Micros | None) -> Micros:
-        """The newest event time of the source, with this event; one too far ahead is counted and does not move it."""
-        time = event.time
-        if now is not None and time > now + AHEAD:
+    def _watermark(self, source: str, time: Micros, high: Micros, latest: Micros) -> Micros:
+        """The newest event time of the source, with this one; one too far ahead is counted and does not move it."""
+        if time > latest:
             self.lanes[source].counts.future += 1
-            return self.high.get(source, now)
+            return high
         self.raise_high(source, time)
         return time
 
@@ -205,37 +205,44 @@ class Engine:
         self._note_ordinal()
         return findings.of_detection(rule, event, identity, subject, self.judges.because(rule.about))
 
-    def _count(
+    def _judge_window(
         self,
+        grouping: Grouping,
         step: Step,
         event: Event,
-        values: list[str],
         key: int,
         entry: Entry,
+        held: Fired | Episode | None,
         found: list[Finding],
     ) -> None:
-        tally = step.tally
-        floor = self.floor
-        if not tally.is_plain:
-            if tally.rule.bounds is not None:
-                self._wait(step, event, values, key, entry)
-                found += self._flooded(event)
-                return
-            tally.look(key, values, event.fields)
-        fired = tally.insert(key, entry, floor)
-        if self.floods.new:
-            found += self._flooded(event)
+        """All that may be to be done besides counting an event: judges asked, a flood, an episode that begins."""
+        tally, floor = step.tally, self.floor
+        if not step.is_plain:
+            if not tally.is_plain:
+                values = clear(event.fields, grouping)
+                if tally.rule.bounds is not None:
+                    self._wait(step, event, values, key, entry)
+                    found += self._flooded(event)
+                    return
+                tally.look(key, values, event.fields)
+            held = tally.insert(key, entry, floor)
+        found += self._flooded(event)
         identity = tally.noted
-        if fired is not None:
-            finding = self._begun(tally, values, event, fired, step.number, entry[2])
+        if isinstance(held, Fired):
+            finding = self._begun(tally, clear(event.fields, grouping), event, held, step.number, entry[2])
             identity = finding.id
-            tally.begin(key, episode_of(identity, event.block.source, event.digits, fired), floor)
+            tally.begin(key, episode_of(identity, event.block.source, event.digits, held), floor)
             self._fire(step.index, finding, event, entry, found)
         elif tally.multiples:
             found += [self._told(tally, key, episode) for episode in tally.escalated(key)]
         if self._is_kept:
-            self.journal.inserted.append((step.index, key, entry, floor, event.block.source, identity, event.digits))
-            self._touched.add((step.index, key))
+            self._note(step.index, key, entry, identity, event)
+            if held is not None:
+                self._touched.add((step.index, key))
+
+    def _note(self, index: int, key: int, entry: Entry, identity: str | None, event: Event) -> None:
+        """Remember what was counted until it is saved."""
+        self.journal.inserted.append((index, key, entry, self.floor, event.block.source, identity, event.digits))
 
     def _fire(self, index: int, finding: Finding, event: Event, entry: Entry, found: list[Finding]) -> None:
         """A correlation's finding: given out unless it only feeds others, and counted in those that refer to it.
@@ -248,7 +255,7 @@ class Engine:
         if course is not None:
             fields = dict(finding.group)
             chained = Event(fields, finding.fired_at, event.digits, event.block, event.start, event.end)
-            self._count_all(course, chained, (finding.fired_at, *entry[1:]), finding.fired_at, found)
+            self._count_all(course, chained, (finding.fired_at, *entry[1:]), 0, found)
 
     def _wait(self, step: Step, event: Event, values: list[str], key: int, entry: Entry) -> None:
         """Count the event for a condition that is judged when the window can change no more."""
@@ -257,9 +264,8 @@ class Engine:
         summary = findings.summary(tally.rule, values, event)
         tally.wait(key, entry, digest, summary, self.floor)
         if self._is_kept:
-            source = event.block.source
             self.journal.waited[len(self.journal.inserted)] = (digest, summary)
-            self.journal.inserted.append((step.index, key, entry, self.floor, source, None, event.digits))
+            self._note(step.index, key, entry, None, event)
             self._touched.add((step.index, key))
 
     def _evicted(self, index: int, keys: list[int]) -> None:
@@ -294,7 +300,7 @@ class Engine:
             course = self._chains.get(self.tallies.index(tally))
             if course is not None:
                 event, entry = findings.closed_event(finding, fired, self.streams)
-                self._count_all(course, event, entry, event.time, found)
+                self._count_all(course, event, entry, 0, found)
         if self._bounded and until > self.closed:
             self.closed = until
         return found
@@ -350,9 +356,9 @@ class Engine:
             tally.wait(key, entry, *waited, floor)
             return
         tally.recall(finding)
-        fired = tally.insert(key, entry, floor)
-        if fired is not None and finding is not None:
-            tally.begin(key, episode_of(finding, source, digits, fired), floor)
+        held = tally.insert(key, entry, floor)
+        if isinstance(held, Fired) and finding is not None:
+            tally.begin(key, episode_of(finding, source, digits, held), floor)
         elif tally.multiples:
             tally.escalated(key)
 

@@ -8,10 +8,10 @@ from typing import Protocol
 
 from sentinel.clock import Micros
 from sentinel.detect import access
-from sentinel.detect.correlate import MOST_EVIDENCE, Closed, Entry, Episode, Fired, Summary, Tally, rows
+from sentinel.detect.correlate import MOST_EVIDENCE, Closed, Episode, Fired, Summary, Tally
 from sentinel.detect.fields import getter, members, single, text
 from sentinel.detect.rules import About, Correlation, Detection
-from sentinel.detect.windows import place
+from sentinel.detect.windows import Entry, place, rows
 from sentinel.model import Block, Event, Evidence, Finding, Mode, Position
 
 

@@ -9,20 +9,18 @@ MOST_REMEMBERED = 1 << 18
 """Texts whose hash is remembered."""
 
 
-class Hashes:
-    """Hashes of one key, which must be the same as long as saved state is used."""
+class Hashes(dict[str, int]):
+    """The keyed 64-bit hashes of texts, never 0, the last ones remembered. The key must be the same as long as saved
+    state is used.
+    """
 
     def __init__(self, key: bytes) -> None:
+        super().__init__()
         self._blake = partial(hashlib.blake2b, key=key, digest_size=8)
-        self._known: dict[str, int] = {}
 
-    def of(self, value: str) -> int:
-        """The keyed 64-bit hash of the text; never 0."""
-        known = self._known.get(value)
-        if known is None:
-            digest = self._blake(value.encode(errors="surrogatepass")).digest()
-            known = int.from_bytes(digest, "little", signed=True) or 1
-            if len(self._known) >= MOST_REMEMBERED:
-                self._known.clear()
-            self._known[value] = known
+    def __missing__(self, text: str) -> int:
+        if len(self) >= MOST_REMEMBERED:
+            self.clear()
+        digest = self._blake(text.encode(errors="surrogatepass")).digest()
+        known = self[text] = int.from_bytes(digest, "little", signed=True) or 1
         return known

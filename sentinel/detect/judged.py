@@ -7,9 +7,9 @@ from collections.abc import Callable, Mapping, Sequence
 from typing import Any, NamedTuple, Protocol
 
 from sentinel.clock import Micros
-from sentinel.detect.correlate import Entry, Fired, Group, Tally
+from sentinel.detect.correlate import Episode, Fired, Group, Tally
 from sentinel.detect.rules import Correlation
-from sentinel.detect.windows import Window
+from sentinel.detect.windows import Entry, Window
 
 Ends = Sequence[tuple[Micros, float]]
 
@@ -69,7 +69,7 @@ class JudgedTally(Tally):
     def because(self) -> tuple[str, ...]:
         return self._because
 
-    def _held(self, group: Group, entry: Entry | None, held: Ends) -> Fired | None:
+    def _held(self, group: Group, entry: Entry | None, held: Ends) -> Fired | Episode | None:
         assert entry is not None, "a condition judged at the end of a window has no judges"
         threshold = self._threshold
         reached = held if held[0][1] >= threshold and len(held) == 1 else [end for end in held if end[1] >= threshold]
@@ -83,7 +83,7 @@ class JudgedTally(Tally):
         self.noted = "" if reached and not is_unusual else None
         if not reached or not is_unusual:
             return None
-        fired = super()._held(group, entry, reached)
-        if fired is not None and shown is not None:
+        found = super()._held(group, entry, reached)
+        if isinstance(found, Fired) and shown is not None:
             self._because = tuple(judge.why(shown) for judge in self._judges)
-        return fired
+        return found

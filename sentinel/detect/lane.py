@@ -8,25 +8,21 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field, replace
 from itertools import groupby
-from typing import Any, NamedTuple
+from typing import Any
+
+import msgspec
 
 from sentinel.clock import MINUTE, Micros
 from sentinel.detect import access, pipelines, route, unseen, witness
-from sentinel.detect.match import need, test
-from sentinel.detect.predicates import Test
+from sentinel.detect.match import need
+from sentinel.detect.plans import EVERYTHING, Plan, Plans
 from sentinel.detect.rules import PERSONAL_DATA, Correlation, Detection
-from sentinel.detect.scan import Candidate, Key, Scanner, Share, records
+from sentinel.detect.scan import Candidate, Scanner, Share, records
 from sentinel.formats.base import Format, Parsed
 from sentinel.model import Block, Event, LogSource
 
 SILENT: Micros = 2 * MINUTE
 """A source of which nothing was heard for so long holds back no window of the others."""
-
-EVERYTHING: Key = -1
-"""Stands for the hits of a record that is tried on all rules."""
-
-MOST_PLANS = 4096
-"""Combinations of hits for which it is remembered what to try."""
 
 SAMPLE = 256 * 1024
 """Bytes of the first block that witnesses are chosen by."""
@@ -79,25 +75,12 @@ class SourceView:
         return self.pipeline or pipelines.default(self.logsource, self.format.name)
 
 
-class Match(NamedTuple):
+class Match(msgspec.Struct, frozen=True, eq=False, gc=False):
     """An event, the accesses in it, and the rules it matches (their numbers; filters already applied)."""
 
     event: Event
     accesses: tuple[access.Entry, ...]
     rules: tuple[int, ...]
-
-
-Trials = tuple[tuple[int, Test], ...]
-"""Rules by their numbers, and their tests."""
-
-
-@dataclass(frozen=True, slots=True)
-class _Plan:
-    """What is tried on a record with certain hits: inventory entries; rules; and rules where it is an access."""
-
-    mark: access.Mark | None
-    rules: Trials
-    of_access: Trials
 
 
 class Lane:
@@ -118,37 +101,29 @@ class Lane:
         self.counts = Counts()
         self.last_event: Micros | None = None
         self.heard: Micros | None = None
-        self._tests: dict[int, Test] = {}
-        self._filters: dict[int, Test] = {}
-        self.filtered: dict[int, int] = {}
         self._entries = tuple(entry for entry in entries if route.fits(entry.logsource, view.logsource))
         self._access = access.AccessMap(self._entries, identity)
-        routed = [number for number, rule in enumerate(detections) if route.fits(rule.logsource, view.logsource)]
-        self._plain = [number for number in routed if detections[number].logsource.category != PERSONAL_DATA]
-        self._personal = tuple(number for number in routed if detections[number].logsource.category == PERSONAL_DATA)
-        for number in routed:
-            self._compile(number, detections[number])
+        routed = {each: rule for each, rule in enumerate(detections) if route.fits(rule.logsource, view.logsource)}
         used = None
         if not purpose.shows_all:
-            used = unseen.used([detections[number] for number in routed], correlations, self._entries, view.names)
+            used = unseen.used([*routed.values()], correlations, self._entries, view.names)
         self._parse = view.format.parser(used if used is None or self._are_given else _not_given(used))
-        rules = [detections[number] for number in routed]
-        self.unseen = unseen.Unseen(unseen.asked(rules, self._entries), view.format.parser(None))
+        self.unseen = unseen.Unseen(unseen.asked(routed.values(), self._entries), view.format.parser(None))
         self._forgets_given = used is None and not self._are_given
         self._parse_time = view.format.parser(frozenset())
+        self._plain = [number for number, rule in routed.items() if rule.logsource.category != PERSONAL_DATA]
         self._scanner = Scanner(view.format, self._choices(detections))
-        self._plans: dict[Key, _Plan] = {}
-        self._paused: frozenset[int] = frozenset()
+        first = len(self._entries)
+        self._plans = Plans(routed, first, self._plain, self._access.marker, self._scanner.targets)
         self.shares: list[Share] = []
         self._sampled = 0
         self._last_time: dict[int, Micros] = {}
         self._walked: tuple[Block | None, int, Micros] = (None, 0, 0)
 
-    def _compile(self, number: int, rule: Detection) -> None:
-        self._tests[number] = test(rule.condition)
-        if rule.filters:
-            stands = [test(each.condition) for each in rule.filters]
-            self._filters[number] = lambda event: all(holds(event) for holds in stands)
+    @property
+    def filtered(self) -> dict[int, int]:
+        """By the number of a rule, how many events only its filters left out."""
+        return self._plans.filtered
 
     @property
     def has_entries(self) -> bool:
@@ -157,8 +132,7 @@ class Lane:
 
     def pause(self, rules: frozenset[int]) -> None:
         """Leave these rules out, and no others, from the next block on."""
-        self._paused = rules
-        self._plans.clear()
+        self._plans.pause(rules)
 
     def _choices(self, detections: Sequence[Detection]) -> list[witness.Choice]:
         """Targets of the scan: the entries first, then the rules that are not about accesses."""
@@ -221,27 +195,12 @@ class Lane:
         self.counts.candidates += 1
         return next(iter(self._judge(*self._events(block, [(start, end, EVERYTHING)]), keeps_all=True)), None)
 
-    def _plan(self, key: Key) -> _Plan:
-        if len(self._plans) >= MOST_PLANS:
-            self._plans.clear()
-        first = len(self._entries)
-        targets = range(first + len(self._plain)) if key == EVERYTHING else self._scanner.targets(key)
-        plain = [self._plain[target - first] for target in targets if target >= first]
-        rules, personal = self._trials(plain), self._trials(self._personal)
-        mark = self._access.marker(tuple(target for target in targets if target < first))
-        plan = self._plans[key] = _Plan(mark, rules, rules + personal)
-        return plan
-
-    def _trials(self, numbers: Sequence[int]) -> Trials:
-        return tuple((number, self._tests[number]) for number in numbers if number not in self._paused)
-
-    def _events(self, block: Block, candidates: Sequence[Candidate]) -> tuple[list[Event], list[_Plan]]:
+    def _events(self, block: Block, candidates: Sequence[Candidate]) -> tuple[list[Event], list[Plan]]:
         """The candidates cut out and parsed, with what is to be tried on each."""
         events: list[Event] = []
-        chosen: list[_Plan] = []
+        chosen: list[Plan] = []
         data, reference = block.data, block.reference
         parse, plans, forgets_given = self._parse, self._plans, self._forgets_given
-        plan, planned = None, None
         for start, stop, key in candidates:
             end = stop - 1 if data[stop - 1] == _RETURN else stop
             try:
@@ -254,10 +213,8 @@ class Lane:
                 # Names are looked at decoded: `\u0061ccess` is one of them too.
                 if forgets_given:
                     _forget_given(event.fields)
-                if plan is None or key != planned:
-                    plan, planned = plans.get(key) or self._plan(key), key
+                chosen.append(plans[key])
                 events.append(event)
-                chosen.append(plan)
             except Exception as error:  # noqa: BLE001  (one bad record must not stop the watch: see `_judge`)
                 self._note_error(error)
         self.counts.events += len(candidates)
@@ -274,11 +231,10 @@ class Lane:
         self.counts.untimed += 1
         return Event(fields, self._earlier_time(block, start), digits, block, start, end, parsed is not None)
 
-    def _judge(self, events: list[Event], plans: list[_Plan], *, keeps_all: bool = False) -> list[Match]:
+    def _judge(self, events: list[Event], plans: list[Plan], *, keeps_all: bool = False) -> list[Match]:
         """Accesses marked and rules tried. With `keeps_all`, events that match nothing are given too."""
         found = []
         accesses: list[tuple[access.Entry, ...]] = []
-        filters = self._filters
         for event, plan in zip(events, plans, strict=True):
             try:
                 mark = plan.mark
@@ -287,23 +243,14 @@ class Lane:
                     accesses.append(held)
                     if access.ACTOR not in event.fields:
                         self.counts.actorless += 1
-                matched = tuple([number for number, holds in (plan.of_access if held else plan.rules) if holds(event)])
+                matched = plan.of_access(event) if held else plan.rules(event)
             except Exception as error:  # noqa: BLE001  (the broad excepts of the package: one bad record stops nothing)
                 self._note_error(error)
                 continue
-            if matched and filters:
-                matched = tuple(number for number in matched if self._stands(number, event))
             if matched or keeps_all:
                 found.append(Match(event, held, matched))
         self._count_accesses(accesses)
         return found
-
-    def _stands(self, number: int, event: Event) -> bool:
-        stands = self._filters.get(number)
-        if stands is None or stands(event):
-            return True
-        self.filtered[number] = self.filtered.get(number, 0) + 1
-        return False
 
     def _earlier_time(self, block: Block, start: int) -> Micros:
         """The time of the nearest record before that has one; the stream's last known, else the block's reference."""

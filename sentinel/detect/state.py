@@ -81,6 +81,9 @@ def base(engine: Engine, shard: int) -> bytes:
                 waiting = [[begin, digest, said.index(known)] for begin, digest, known in group.waiting]
                 more = [waiting, [_summary_row(known) for known in said]] if waiting else []
                 window = group.window
+                # As it will be when it is restored.
+                window.settle()
+                window.room = 0
                 crowd = [window.depth, window.newest, window.dropped] if isinstance(window, Crowded) else None
                 groups.append([key, len(window.entries), [_row(each) for each in group.episodes], crowd, *more])
                 entries.extend(window.entries)
@@ -162,10 +165,10 @@ def _restore_streams(engine: Engine, rows: Iterable[Any]) -> None:
 
 
 def _group(tally: Tally, entries: array[int], rows: list[list[Any]], crowd: list[Any] | None) -> Group:
-    group = Group(distinct=tally.distinct, measure=tally.measure)
+    group = Group(tally.rule.timespan, distinct=tally.distinct, measure=tally.measure)
     if crowd is not None:
         group.window = tally.crowded(group.window, *crowd)
-    group.window.restore(entries, tally.rule.timespan)
+    group.window.restore(entries)
     group.episodes = tuple(Episode(**dict(zip(SAVED, row, strict=True))) for row in rows)
     return group
 

@@ -3,6 +3,9 @@
 Entries stand in one array, sorted by time, five numbers each: time, keyed hash of the counted value, keyed hash of
 the data subject (0: none), where the record stands (offset and length in one number), and its stream. Events are
 inserted on arrival, in time order; one that comes late but not too late recounts every window it falls into.
+
+Nothing is counted before it can matter: one event brings a count up by one at most, so a window that is short of its
+threshold by `room` takes so many events by appending them alone, and counts them and what has left it all at once.
 """
 
 from __future__ import annotations
@@ -13,6 +16,9 @@ from struct import Struct
 
 from sentinel.clock import Micros
 from sentinel.detect.measures import Measure
+
+Entry = tuple[int, int, int, int, int]
+"""The five numbers of an event."""
 
 STRIDE = 5
 _packed = Struct(f"={STRIDE}q").pack
@@ -25,19 +31,26 @@ LONGEST = (1 << LENGTH_BITS) - 1
 class Window:
     """The entries of one group. With `counts`, distinct values are counted by reference; with a measure, it reads the
     values; else events are counted.
+
+    `counts` are of the window that ended at the last entry before the place `counted`, and began at `head`. `room` is
+    how many events it takes to bring the count up to the threshold, 0 where that is not known.
     """
 
-    __slots__ = ("counts", "entries", "head", "measure")
+    __slots__ = ("counted", "counts", "entries", "head", "measure", "room", "span")
 
-    def __init__(self, *, distinct: bool = False, measure: Measure | None = None) -> None:
+    def __init__(self, span: Micros, *, distinct: bool = False, measure: Measure | None = None) -> None:
+        self.span = span
         self.entries: array[int] = array("q")
         self.head = 0
+        self.counted = 0
+        self.room: float = 0
         self.counts: dict[int, int] | None = {} if distinct else None
         self.measure = measure
 
     @property
     def size(self) -> float:
         """What the window that ends at the last entry comes to."""
+        self.settle()
         return self._size(self.head, len(self.entries), self.counts, 0)
 
     @property
@@ -49,7 +62,7 @@ class Window:
         """Whether windows that begin at that time are known by an estimate only: never, here."""
         return False
 
-    def holds(self, entry: tuple[int, int, int, int, int]) -> bool:  # noqa: ARG002  (for a crowded window it matters)
+    def holds(self, entry: Entry) -> bool:  # noqa: ARG002  (for a crowded window it matters)
         """Whether an entry that was added is among the entries: always, here."""
         return True
 
@@ -77,22 +90,40 @@ class Window:
         counts = dict.fromkeys(self.entries[left + 1 : right : STRIDE], 1) if self.counts is not None else None
         return self._size(left, right, counts, after)
 
-    def add(self, entry: tuple[int, int, int, int, int], span: Micros) -> float | None:
+    def take(self, entry: Entry) -> bool:
+        """Append an entry that cannot bring the count up to the threshold; false, and nothing done, where it may or
+        where it is older than the last one.
+        """
+        room, entries = self.room, self.entries
+        if room <= 1 or entry[0] < entries[-STRIDE]:
+            return False
+        self.room = room - 1
+        entries.frombytes(_packed(*entry))
+        return True
+
+    def add(self, entry: Entry) -> float | None:
         """Append an entry that is not older than the last one, and say what its window comes to; None, and nothing
         done, where it is older.
         """
         entries = self.entries
-        time = entry[0]
-        if entries and time < entries[-STRIDE]:
+        if entries and entry[0] < entries[-STRIDE]:
             return None
+        self.room = 0
         entries.frombytes(_packed(*entry))
-        head, counts, limit = self.head, self.counts, time - span
+        return self.size
+
+    def settle(self) -> None:
+        """Count the entries that were appended, and count out those that are no longer in the last one's window."""
+        entries, head, counts = self.entries, self.head, self.counts
+        if self.counted == len(entries):
+            return
+        limit = entries[-STRIDE] - self.span
         if counts is None:
             while entries[head] <= limit:
                 head += STRIDE
         else:
-            value = entry[1]
-            counts[value] = counts.get(value, 0) + 1
+            for value in entries[self.counted + 1 :: STRIDE]:
+                counts[value] = counts.get(value, 0) + 1
             while entries[head] <= limit:
                 value = entries[head + 1]
                 left = counts[value] - 1
@@ -101,25 +132,23 @@ class Window:
                 else:
                     del counts[value]
                 head += STRIDE
-        self.head = head
-        if self.measure is not None:
-            return self.size
-        return len(counts) if counts is not None else (len(entries) - head) // STRIDE
+        self.head, self.counted = head, len(entries)
 
-    def insert(
-        self, entry: tuple[int, int, int, int, int], span: Micros, threshold: float
-    ) -> list[tuple[Micros, float]]:
+    def insert(self, entry: Entry, threshold: float) -> list[tuple[Micros, float]]:
         """Insert an older entry; the ends of those windows with it that reach the threshold, and what they come to."""
+        self.settle()
+        self.room = 0
         entries = self.entries
         time, last = entry[0], entries[-STRIDE]
         place = self._after(time)
         entries[place:place] = array("q", entry)
-        if time > last - span:
+        self.counted += STRIDE
+        if time > last - self.span:
             if self.counts is not None:
                 self.counts[entry[1]] = self.counts.get(entry[1], 0) + 1
         else:
             self.head += STRIDE
-        return [(end, size) for end, size in self._ends(time, span) if size >= threshold]
+        return [(end, size) for end, size in self._ends(time) if size >= threshold]
 
     def _after(self, time: Micros) -> int:
         """The index behind the last entry that is not later than the time."""
@@ -132,9 +161,9 @@ class Window:
                 high = middle
         return low * STRIDE
 
-    def _ends(self, time: Micros, span: Micros) -> Iterator[tuple[Micros, float]]:
+    def _ends(self, time: Micros) -> Iterator[tuple[Micros, float]]:
         """Every window that holds an entry of this time: its end and what it comes to."""
-        entries = self.entries
+        entries, span = self.entries, self.span
         left = self._after(time - span)
         right = left
         counts: dict[int, int] = {}
@@ -168,15 +197,18 @@ class Window:
 
     def cut(self, until: Micros) -> None:
         """Drop entries up to that time that no window needs any more."""
+        self.settle()
         cut = min(self._after(until), self.head)
         if cut:
             del self.entries[:cut]
             self.head -= cut
+            self.counted -= cut
 
-    def restore(self, entries: array[int], span: Micros) -> None:
+    def restore(self, entries: array[int]) -> None:
         """Take over saved entries, sorted by time."""
         self.entries = entries
-        self.head = self._after(entries[-STRIDE] - span) if entries else 0
+        self.head = self._after(entries[-STRIDE] - self.span) if entries else 0
+        self.counted = len(entries)
         if self.counts is not None:
             self.counts = {}
             for value in entries[self.head + 1 :: STRIDE]:
@@ -186,3 +218,10 @@ class Window:
 def place(number: int) -> tuple[int, int]:
     """Offset and length of a record from the one number that an entry has for them: 39 bits and 24."""
     return number >> LENGTH_BITS, number & LONGEST
+
+
+def rows(entries: list[int]) -> Iterator[Entry]:
+    """Entries one by one."""
+    for start in range(0, len(entries), STRIDE):
+        time, value, subject, place, stream = entries[start : start + STRIDE]
+        yield time, value, subject, place, stream

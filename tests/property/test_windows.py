@@ -293,24 +293,28 @@ def _entry(at: Micros, value: int) -> tuple[int, int, int, int, int]:
 @settings(max_examples=300, deadline=None)
 @given(
     st.booleans(),
-    st.lists(st.tuples(st.integers(-15, 8), st.integers(1, 5)), min_size=1, max_size=60),
+    st.lists(st.tuples(st.integers(-15, 8), st.integers(1, 5), st.integers(0, 9)), min_size=1, max_size=60),
     st.integers(1, 12),
 )
-def test_a_window_counts_what_a_set_would(distinct: bool, moves: list[tuple[int, int]], span: int) -> None:
-    window = Window(distinct=distinct)
+def test_a_window_counts_what_a_set_would(distinct: bool, moves: list[tuple[int, int, int]], span: int) -> None:
+    window = Window(span, distinct=distinct)
     have: list[tuple[int, int]] = []
     newest = 1000
-    for step, value in [(0, 1), *moves]:
+    for step, value, room in [(0, 1, 0), *moves]:
         at = newest + step
         newest = max(newest, at)
-        if not window.add(_entry(at, value), span):
-            window.insert(_entry(at, value), span, 1)
+        is_taken = window.take(_entry(at, value))
+        if not is_taken and window.add(_entry(at, value)) is None:
+            window.insert(_entry(at, value), 1)
         have.append((at, value))
+        assert sorted(window.entries[::5]) == list(window.entries[::5])
+        if is_taken:
+            continue
         inside = [each for each in have if newest - span < each[0] <= newest]
         assert window.size == (len({value for _, value in inside}) if distinct else len(inside))
         if window.counts is not None:
             assert window.counts == Counter(value for _, value in inside)
-        assert sorted(window.entries[::5]) == list(window.entries[::5])
+        window.room = room
 
 
 @settings(max_examples=300, deadline=None)
@@ -324,12 +328,14 @@ def test_a_window_counts_what_a_set_would(distinct: bool, moves: list[tuple[int,
 def test_a_late_entry_recounts_exactly_the_windows_it_falls_into(
     distinct: bool, before: list[tuple[int, int]], late: tuple[int, int], span: int, threshold: int
 ) -> None:
-    window = Window(distinct=distinct)
+    window = Window(span, distinct=distinct)
     before.sort()
     for each in before:
-        window.add(_entry(*each), span)
+        if not window.take(_entry(*each)):
+            window.add(_entry(*each))
+            window.room = len(before) / 4
     late = (min(late[0], before[-1][0] - 1), late[1])
-    reached = window.insert(_entry(*late), span, threshold)
+    reached = window.insert(_entry(*late), threshold)
     have = [*before, late]
     expected = []
     for end in sorted({at for at, _ in have if late[0] <= at < late[0] + span}):
