@@ -12,6 +12,7 @@ from sentinel.clockwatch import ClockWatch, Jump
 from sentinel.detect import floods
 from sentinel.model import AuditEntry, Finding, Level, Mode
 from sentinel.ownfindings import own_finding
+from sentinel.pipeline import COMMIT_AFTER
 from sentinel.store import StoreError
 
 if TYPE_CHECKING:
@@ -21,6 +22,13 @@ _log = logging.getLogger(__name__)
 
 WEB_AGAIN: Micros = 30 * SECOND
 """Between two attempts to take the address of the pages."""
+
+
+HELD_LOG = 256 * 1024 * 1024
+"""A write-ahead log of more bytes cannot be emptied because a reader of the database holds it."""
+
+RARELY: Micros = 30 * SECOND
+"""How often is committed meanwhile, where nobody is to be told of anything: each commit makes the log longer."""
 
 
 class Lookout:
@@ -51,12 +59,22 @@ class Lookout:
         if daemon.web is not None and daemon.web.address is None and abs(now - self._tried_web) >= WEB_AGAIN:
             self._tried_web = now
             daemon.web.start()
+        self._look_at_log()
         self._look_at_sources({name: each.trouble for name, each in status.items() if each.trouble})
         daemon.overload.look(sum(each.unread_bytes for each in status.values()))
         if daemon.rulebook.watched.have_changed():
             _log.info("a list that rules name has changed")
             daemon.ask_reload()
         daemon.supervisor.alive()
+
+    def _look_at_log(self) -> None:
+        pipeline, size = self._daemon.pipeline, self._daemon.store.log_bytes()
+        was_held, is_held = pipeline.commit_after != COMMIT_AFTER, size > HELD_LOG
+        pipeline.commit_after = RARELY if is_held else COMMIT_AFTER
+        if is_held and not was_held:
+            _log.error("a reader of the state keeps its log from being emptied; commits are rare until it ends")
+        elif was_held and not is_held:
+            _log.info("the log of the state can be emptied again")
 
     def _look_at_sources(self, troubles: dict[str, str]) -> None:
         for name, trouble in troubles.items():

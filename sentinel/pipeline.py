@@ -84,7 +84,7 @@ class Pipeline:
     `findings` and `gaps` are those since somebody last emptied the lists; `owes_news` is set when a commit put messages
     into the outbox, for whoever wakes the courier and clears it. `ungathered` are channels that get news one by one in
     a storm too. While `holds_reminders` is set, no deadline is
-    told of.
+    told of. `commit_after` is how long what was judged may wait for the commit where nobody is to be told of anything.
     """
 
     def __init__(  # noqa: PLR0913  (the one place where the parts of a watch come together)
@@ -114,6 +114,7 @@ class Pipeline:
         self.gaps: list[Gap] = []
         self.owes_news = False
         self.holds_reminders = False
+        self.commit_after = COMMIT_AFTER
         self._records = records
         self._names = names
         self._batch = Batch()
@@ -165,11 +166,11 @@ class Pipeline:
         if self._since is None:
             return False
         # A clock that was set back must not put the commit off.
-        return self._is_urgent or not 0 <= now - self._since < COMMIT_AFTER or self._bytes >= COMMIT_BYTES
+        return self._is_urgent or not 0 <= now - self._since < self.commit_after or self._bytes >= COMMIT_BYTES
 
     def seconds_to_commit(self, now: Micros) -> float:
         """How long until the next commit is due; long where nothing waits for one."""
-        return 3600.0 if self._since is None else max(0.0, (self._since + COMMIT_AFTER - now) / SECOND)
+        return 3600.0 if self._since is None else max(0.0, (self._since + self.commit_after - now) / SECOND)
 
     def commit(self, now: Micros) -> None:
         """Save everything since the last commit. Raises StoreError, and then nothing is lost: call it again."""

@@ -172,12 +172,19 @@ def check_whole(db: apsw.Connection) -> None:
 
 def checkpoint(db: apsw.Connection, path: Path) -> None:
     """What the log holds is moved into the file as far as readers allow; above 64 MiB the log is emptied too."""
-    log = path.with_name(path.name + "-wal")
-    if log.exists() and log.stat().st_size > _LARGEST_LOG:
+    if log_bytes(path) > _LARGEST_LOG:
         empty_log(db)
     else:
         with telling(db):
             db.wal_checkpoint(mode=apsw.SQLITE_CHECKPOINT_PASSIVE)
+
+
+def log_bytes(path: Path) -> int:
+    """The size of the database's write-ahead log."""
+    try:
+        return path.with_name(path.name + "-wal").stat().st_size
+    except OSError:
+        return 0
 
 
 def empty_log(db: apsw.Connection) -> bool:

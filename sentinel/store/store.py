@@ -286,6 +286,10 @@ class Store(Messages):
         with self._writing() as db:
             meta.write(db, key, value)
 
+    def log_bytes(self) -> int:
+        """How large the write-ahead log is."""
+        return connection.log_bytes(self._path)
+
     def checkpoint(self) -> None:
         """The write-ahead log is moved into the file as far as readers allow. To be called when there is time."""
         with self._turn:

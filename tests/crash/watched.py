@@ -35,7 +35,12 @@ keys: {{master: {{file: master}}}}
 sources:
 {sources}
 channels:
-  soc: {{type: webhook, url: "http://127.0.0.1:{port}/hook", secret: {{file: hook}}, allow_private: true}}
+  soc:
+    type: webhook
+    url: "http://127.0.0.1:{port}/hook"
+    secret: {{file: hook}}
+    allow_private: true
+    per_minute: 6000
 routes: [{{to: [soc]}}]
 http: {{listen: "127.0.0.1:0"}}
 """

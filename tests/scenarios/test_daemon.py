@@ -11,10 +11,12 @@ from typing import Any
 
 import pytest
 
+from sentinel import lookout
 from sentinel.app import Daemon
 from sentinel.clock import HOUR, SECOND, Micros, SetClock, to_datetime
 from sentinel.control import Refused, ask
 from sentinel.inspection import prepare
+from sentinel.pipeline import COMMIT_AFTER
 from sentinel.problems import Unusable
 from sentinel.store import StoreLocked
 from tests.unit.loopback import Answer, Service, service
@@ -453,3 +455,23 @@ def test_a_list_that_changes_is_taken_up_and_one_that_is_gone_leaves_the_old_one
     listed.unlink()
     assert opened(9) == 2
     watch.daemon.close()
+
+
+def test_while_a_reader_holds_the_log_commits_are_rare_but_a_case_is_told_at_once(
+    watch: Watch, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    watch.turn()
+    monkeypatch.setattr(lookout, "HELD_LOG", 0)
+    watch.clock.move_to(watch.clock.now() + SECOND)
+    watch.daemon.turn()
+    before = watch.daemon.store.positions()
+    watch.read("kim", range(3))
+    watch.turn(12)
+    assert watch.daemon.store.positions() == before
+    watch.read("kim", range(3, 5))
+    watch.turn(4)
+    assert watch.daemon.store.positions() != before
+    monkeypatch.undo()
+    watch.clock.move_to(watch.clock.now() + SECOND)
+    watch.daemon.turn()
+    assert watch.daemon.pipeline.commit_after == COMMIT_AFTER
