@@ -21,6 +21,8 @@ from sentinel.problems import Unusable
 
 COMMANDS = {
     "demo": "The real daemon on live, generated traffic with one insider.",
+    "init": "A configuration, an inventory and a rules folder for the logs that are found or given.",
+    "discover": "What unknown logs show of people, proposed as inventory entries.",
     "run": "The daemon, in the foreground; systemd runs this.",
     "check": "Every problem in config, inventory and rules.",
     "test": "The tests inside the rules, and scenarios.",

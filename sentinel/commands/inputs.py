@@ -16,6 +16,8 @@ from sentinel import config, files, formats, inventory, rulebook
 from sentinel.clock import Micros, from_datetime
 from sentinel.commands.output import CommandError, print_problems
 from sentinel.config import Config
+from sentinel.detect import access
+from sentinel.detect.access import Entry
 from sentinel.formats.base import FormatError, FormatOptions
 from sentinel.inventory import Inventory
 from sentinel.model import LogSource
@@ -95,6 +97,26 @@ def gather(wishes: Wishes) -> Inputs:
     print_problems(problems)
     logs = _logs(wishes, loaded)
     return Inputs(book, logs, any(problem.is_error for problem in problems), tuple(problems))
+
+
+def logs_and_entries(wishes: Wishes) -> tuple[tuple[Log, ...], tuple[Entry, ...]]:
+    """The logs, and the inventory's entries where one is named or the configuration has one; no rules.
+
+    Without a configuration none is needed. Raises Unusable for a broken one, and for an inventory with an error.
+    """
+    has_config = wishes.config is not None or any(place.exists() for place in config.PLACES)
+    loaded = _config(wishes) if has_config and not wishes.replace_config else None
+    found = loaded.inventory if loaded else None
+    problems: list[Problem] = []
+    if wishes.inventory is not None:
+        found, problems = _inventory(wishes.inventory)
+    entries: tuple[Entry, ...] = ()
+    if found is not None:
+        entries, more = access.entries(found)
+        problems = [*problems, *more]
+    if any(problem.is_error for problem in problems):
+        raise Unusable(problems)
+    return _logs(wishes, loaded), entries
 
 
 def logs_of(paths: Sequence[str], loaded: Config) -> tuple[Log, ...]:
