@@ -149,7 +149,7 @@ def test_help_is_shown_without_importing_what_commands_need() -> None:
     )
     done = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, check=False)
     assert done.returncode == 0, done.stderr
-    assert "case     The life of a case" in done.stdout
+    assert "case      The life of a case" in done.stdout
 
 
 @pytest.mark.parametrize("name", [name for name in cli.COMMANDS if name in cli.present()])
