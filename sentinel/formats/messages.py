@@ -50,9 +50,10 @@ NGINX_ERROR: Final = (
     line(
         rb"(?P<time>[0-9]{4}/[0-9]{2}/[0-9]{2} [0-9:]{8}) \[(?P<level>[a-z]+)\] (?P<pid>[0-9]+)#(?P<thread>[0-9]+): "
         rb"(?:\*(?P<connection>[0-9]+) )?(?P<text>.*?)"
-        rb'(?:, client: (?P<client>[^ ,]+)(?:, server: (?P<server>[^,"]*))?(?:, request: "(?P<request>.*?)")?'
+        # What follows a quote in the request is not read: the client chose it.
+        rb'(?:, client: (?P<client>[^ ,]+)(?:, server: (?P<server>[^,"]*))?(?:, request: "(?P<request>[^"]*)")?'
         rb'(?:, (?:sub)?request: "[^"]*")?(?:, upstream: "(?P<upstream>[^"]*)")?(?:, host: "(?P<host>[^"]*)")?'
-        rb'(?:, referrer: "(?P<referrer>.*)")?)?'
+        rb'(?:, referrer: "(?P<referrer>.*)")?.*)?'
     ),
 )
 NGINX_ERROR_TABLE: Final[Table] = (
