@@ -11,6 +11,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from sentinel.clock import to_datetime
+from sentinel.detect.explain import Explainer
+from sentinel.detect.lane import Purpose
 from tests.conformance import oracle
 from tests.conformance.random_rules import LISTS, Case, case
 from tests.detecting import NOON, a_block, an_engine, json_lines, read
@@ -59,6 +61,26 @@ def test_the_engine_and_the_specification_agree_on_every_event(seed: int) -> Non
         assert found <= MAY_BE_REFUSED, one
     else:
         assert found == expected(one), one
+
+
+@settings(max_examples=200, deadline=None)
+@given(st.integers(0, 2**32))
+def test_what_explain_says_is_what_the_watch_finds(seed: int) -> None:
+    """The verdict of the rule and of each selection, on records that the scan skips too."""
+    one = case(seed)
+    rule = rule_of(one)
+    rules, problems = read(json.dumps(rule))
+    if any(problem.is_error for problem in problems):
+        return
+    engine = an_engine(rules, purpose=Purpose(keeps_state=False, shows_all=True))
+    said = [record["rules"][0] for record in Explainer(engine, ["t"]).records(a_block(json_lines(one.log)))]
+    assert [each["matched"] for each in said] == verdicts(rule, one.log)
+    assert [each["fired"] for each in said] == [each["matched"] for each in said]
+    for name in one.detection.keys() - {"condition"}:
+        alone = {**rule, "detection": {name: one.detection[name], "condition": name}}
+        found = verdicts(alone, one.log)
+        if isinstance(found, list):
+            assert [each["selections"][name]["matched"] for each in said] == found
 
 
 def test_most_random_rules_are_accepted_and_both_verdicts_are_common() -> None:
