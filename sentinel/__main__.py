@@ -31,6 +31,7 @@ COMMANDS = {
     "case": "The life of a case: list, show, confirm, notify, close and more.",
     "channel": "The ways to reach people: how each stands, a test message, and what was given up sent again.",
     "silence": "For a time, hear nothing of certain cases; they open and their clocks run as ever.",
+    "report": "What was watched, found, decided and told in a period.",
     "audit": "The audit trail held against its chain.",
     "doctor": "What is wrong with this installation, and how to mend it.",
     "version": "Which build this is.",

@@ -15,6 +15,7 @@
 | `silence.add` | SilenceArguments | SilenceAnswer |
 | `silence.list` | none | SilencesAnswer |
 | `silence.end` | EndArguments | SilencesAnswer |
+| `report` | ReportArguments | the report as JSON, see docs/report.md |
 | `reload` | none | ReloadAnswer |
 
 Rule of this file: times are RFC 3339 text in UTC. `CaseRow` is the public form of `sentinel case list --output json`;
@@ -29,7 +30,7 @@ ACTS = (
     *("status", "case.list", "case.show", "case.register", "case.open", "case.move"),
     *("channel.list", "channel.test", "channel.outcome", "channel.resend"),
     *("silence.add", "silence.list", "silence.end"),
-    "reload",
+    *("report", "reload"),
 )
 
 MOVES = (
@@ -202,6 +203,13 @@ class RegisterAnswer(TypedDict):
     """Every case whole, the oldest first, without the places of evidence and without messages."""
 
     cases: list[CaseDetail]
+
+
+class ReportArguments(TypedDict):
+    """Days as 2026-03-01, or moments with their offset; without them the last 30 days."""
+
+    since: NotRequired[str | None]
+    until: NotRequired[str | None]
 
 
 class ShowArguments(TypedDict):

@@ -7,7 +7,7 @@ from collections.abc import Mapping
 from importlib.metadata import version
 from typing import TYPE_CHECKING
 
-from sentinel import answers
+from sentinel import answers, reports
 from sentinel.cases import joining
 from sentinel.cases.drill import drill, is_drill
 from sentinel.cases.moving import CaseError
@@ -77,11 +77,19 @@ class Desk:
                 return self._silences(now)
             case "silence.end":
                 return self._end_silence(request, now)
+            case "report":
+                daemon.pipeline.commit(now)
+                return self._report(request, now)
             case "reload":
                 problems = daemon.reload()
                 is_good = not any(problem.is_error for problem in problems)
                 return {"reloaded": is_good, "problems": [str(problem) for problem in problems]}
         raise CaseError(f"unknown act '{request.act}'")
+
+    def _report(self, request: Request, now: Micros) -> Mapping[str, object]:
+        daemon, asked = self._daemon, request.arguments
+        start, end = reports.period(asked.get("since"), asked.get("until"), daemon.config.cases.zone, now)
+        return reports.report(daemon.store, daemon.vault, daemon.pipeline.book, start, end, now)
 
     def _open(self, request: Request, now: Micros) -> Mapping[str, object]:
         options = self._daemon.config.cases

@@ -7,7 +7,7 @@ import logging
 from typing import TYPE_CHECKING
 
 from sentinel.cases.judging import SENTINEL
-from sentinel.clock import SECOND, Micros
+from sentinel.clock import MINUTE, SECOND, Micros
 from sentinel.clockwatch import ClockWatch, Jump
 from sentinel.detect import floods
 from sentinel.model import AuditEntry, Finding, Level, Mode
@@ -19,6 +19,9 @@ if TYPE_CHECKING:
     from sentinel.app import Daemon
 
 _log = logging.getLogger(__name__)
+
+SEEN_AGAIN: Micros = MINUTE
+"""Between two notes that somebody still watches; a report counts a longer pause as nobody watching."""
 
 WEB_AGAIN: Micros = 30 * SECOND
 """Between two attempts to take the address of the pages."""
@@ -38,6 +41,7 @@ class Lookout:
         self._daemon = daemon
         self._clock = ClockWatch(daemon.clock.now(), daemon.clock.passed())
         self._looked: Micros = 0
+        self._seen: Micros = 0
         self._tried_web = daemon.clock.now()
         self._troubles: dict[str, str] = {}
 
@@ -66,6 +70,10 @@ class Lookout:
             _log.info("a list that rules name has changed")
             daemon.ask_reload()
         daemon.supervisor.alive()
+        if abs(now - self._seen) >= SEEN_AGAIN:
+            self._seen = now
+            with contextlib.suppress(StoreError):
+                daemon.store.seen(daemon.started, now)
 
     def _look_at_log(self) -> None:
         pipeline, size = self._daemon.pipeline, self._daemon.store.log_bytes()

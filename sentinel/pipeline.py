@@ -22,6 +22,7 @@ from sentinel.cases.storm import HELD, Storm, gathered
 from sentinel.cases.wording import notice, redirected
 from sentinel.channels.base import Channel
 from sentinel.clock import SECOND, Micros
+from sentinel.covering import Covering
 from sentinel.detect import state
 from sentinel.detect.engine import Engine
 from sentinel.model import AuditEntry, Block, Case, Evidence, Finding, Gap, Notification, State, Verdict
@@ -118,6 +119,7 @@ class Pipeline:
         self._records = records
         self._names = names
         self._batch = Batch()
+        self._covering = Covering()
         self._since: Micros | None = None
         self._bytes = 0
         self._is_urgent = False
@@ -154,6 +156,7 @@ class Pipeline:
         for gap in self.blocks.gaps():
             self._touch(now)
             self._batch.gap(gap)
+            self._covering.lose(gap)
             self.gaps.append(gap)
         self._remind(now)
         self._tell_storm(now)
@@ -180,6 +183,7 @@ class Pipeline:
             for source, stream in self.blocks.forgotten():
                 self._batch.forget(source, stream)
             self._add_windows()
+            self._batch.cover(self._covering.since(self.engine, now))
         if not self._batch.is_empty():
             self._is_failed = True
             self._records.commit(self._batch)

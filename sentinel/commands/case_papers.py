@@ -80,9 +80,9 @@ def draft_case(
 ) -> None:
     """A draft from what is known, every gap marked: to the authority, for a form, to the people, to the controller."""
     detail = cast("CaseDetail", ask_or_read("case.show", {"case": case}, config, socket))
-    loaded = _loaded(config)
+    loaded = loaded_config(config)
     made = draft(document.value, _known(detail, loaded))
-    _write(_as_text(made, form.value, loaded), file)
+    write_paper(_as_text(made, form.value, loaded), file)
 
 
 def register(
@@ -98,7 +98,7 @@ def register(
     socket: SocketOption = None,
 ) -> None:
     """The register of Art. 33(5) GDPR: every case with its times, facts, effects, decisions and measures."""
-    loaded = _loaded(config)
+    loaded = loaded_config(config)
     details = cast("list[CaseDetail]", ask_or_read("case.register", {}, config, socket)["cases"])
     start, end = (_day(name, text, loaded) for name, text in (("--from", since), ("--to", until)))
     rows = within((register_row(_known(detail, loaded)) for detail in details), start, end)
@@ -108,16 +108,16 @@ def register(
             writer = csv.DictWriter(text, COLUMNS, lineterminator="\r\n")
             writer.writeheader()
             writer.writerows(flat(row) for row in rows)
-            _write(text.getvalue(), file)
+            write_paper(text.getvalue(), file)
         case RegisterFormat.JSON:
-            _write(json.dumps(rows, indent=2) + "\n", file)
+            write_paper(json.dumps(rows, indent=2) + "\n", file)
         case _:
             period = f"from {since or 'the beginning'} until {until or 'today'}" if since or until else ""
             breaches = [row for row in rows if row["kind"] == "breach"]
             requests = [row for row in rows if row["kind"] != "breach"]
             about = {"rows": rows, "breaches": breaches, "requests": requests}
             values = {**about, "period": period, "title": "Register of personal data breaches", "wide": True}
-            _write(_render(f"register.{form.value}", loaded, values), file)
+            write_paper(render_paper(f"register.{form.value}", loaded, values), file)
 
 
 def export(
@@ -132,7 +132,7 @@ def export(
 
     The records themselves are not in it; their places and digests are.
     """
-    loaded, given = _loaded(config), why(reason)
+    loaded, given = loaded_config(config), why(reason)
     detail = cast("CaseDetail", ask_or_read("case.show", {"case": case}, config, socket))
     members = dict(_members(detail, loaded))
     manifest = _manifest(detail, members)
@@ -198,7 +198,7 @@ def _as_text(made: Document, form: str, loaded: Config) -> str:
     if form == "json":
         return json.dumps(_plain(made), indent=2) + "\n"
     template = "letter" if made.kind == "letter" else "document"
-    return _render(f"{template}.{form}", loaded, {"document": made, "title": made.title})
+    return render_paper(f"{template}.{form}", loaded, {"document": made, "title": made.title})
 
 
 def _plain(made: Document) -> dict[str, Any]:
@@ -225,7 +225,8 @@ def _plain(made: Document) -> dict[str, Any]:
 # --- reading and writing -------------------------------------------------------------------------------------
 
 
-def _loaded(config: Path | None) -> Config:
+def loaded_config(config: Path | None) -> Config:
+    """The configuration, for who the organisation is and where its templates are. Raises Unusable."""
     from sentinel.problems import Unusable  # noqa: PLC0415  (only where the file is wrong)
 
     loaded, problems = load(find(config))
@@ -234,7 +235,8 @@ def _loaded(config: Path | None) -> Config:
     return loaded
 
 
-def _render(template: str, loaded: Config, values: dict[str, Any]) -> str:
+def render_paper(template: str, loaded: Config, values: dict[str, Any]) -> str:
+    """The template with the values. Raises CommandError where it cannot be used."""
     folder = None if loaded.cases.templates is None else loaded.folder / loaded.cases.templates
     try:
         return render(template, folder, SystemClock().now(), values)
@@ -251,7 +253,8 @@ def _day(option: str, text: str | None, loaded: Config) -> str | None:
         raise CommandError(error.message, error.hint) from error
 
 
-def _write(text: str, file: Path | None) -> None:
+def write_paper(text: str, file: Path | None) -> None:
+    """The text into a new file, else on standard output, where a terminal is not steered by it."""
     if file is not None:
         _write_new(file, text.encode())
     elif sys.stdout.isatty():

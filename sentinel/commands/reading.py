@@ -14,6 +14,7 @@ from sentinel.clock import SystemClock
 from sentinel.commands.output import CommandError, console
 from sentinel.config import Config, find, load
 from sentinel.problems import Unusable
+from sentinel.reports import period, report
 from sentinel.secrets import SecretError
 from sentinel.store import Store, StoreError
 from sentinel.vault import Vault, VaultError, master_of
@@ -28,8 +29,9 @@ def read_store(act: str, arguments: Mapping[str, Any], config: Path | None, why:
     if loaded is None:
         raise Unusable(problems)
     try:
-        with Store.open(loaded.state, _vault(loaded), readonly=True) as store:
-            answer = _answer(store, act, arguments, loaded)
+        vault = _vault(loaded)
+        with Store.open(loaded.state, vault, readonly=True) as store:
+            answer = _answer(store, vault, act, arguments, loaded)
     except (StoreError, VaultError, SecretError) as error:
         raise CommandError(f"{why}, and its state cannot be read: {error}", "start it with `sentinel run`") from error
     except PermissionError as error:
@@ -65,10 +67,13 @@ def _vault(config: Config) -> Vault:
     return Vault.open(config.state, master(config), readonly=True)
 
 
-def _answer(store: Store, act: str, arguments: Mapping[str, Any], config: Config) -> dict[str, Any]:
+def _answer(store: Store, vault: Vault, act: str, arguments: Mapping[str, Any], config: Config) -> dict[str, Any]:
     book, now, zone = Book(store.cases()), SystemClock().now(), config.cases.zone
     if act == "case.list":
         return cast("dict[str, Any]", list_answer(book, now, zone))
+    if act == "report":
+        start, end = period(arguments.get("since"), arguments.get("until"), zone, now)
+        return report(store, vault, book, start, end, now)
     if act == "case.register":
         return cast("dict[str, Any]", register_answer(store, book, now, zone))
     return cast("dict[str, Any]", show_answer(store, book.find(str(arguments["case"])), now, zone))

@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 
 from sentinel.clock import Micros
 from sentinel.model import AuditEntry, Evidence, Gap, Notification, Position, Verdict
+from sentinel.store.coverage import Read
 
 
 class Batch:
@@ -23,6 +24,7 @@ class Batch:
         self.settled: list[tuple[str, str, str]] = []
         self.entries: list[AuditEntry] = []
         self.touched: dict[str, set[int]] = {}
+        self.covered: dict[tuple[int, str], Read] = {}
         self.split: list[tuple[str, str]] = []
 
     def read(self, position: Position) -> None:
@@ -81,11 +83,16 @@ class Batch:
         """The finding belongs to that case from now on."""
         self.split.append((finding_id, case_id))
 
+    def cover(self, covered: Mapping[tuple[int, str], Read]) -> None:
+        """So much was read since the last commit, by (day, source)."""
+        self.covered.update(covered)
+
     def is_empty(self) -> bool:
         """Whether committing it would change nothing."""
         return self.delta is None and not any(
             (
                 *(self.positions, self.forgotten, self.gaps, self.bases, self.verdicts, self.pieces),
                 *(self.owed, self.settled, self.entries, any(self.touched.values()), self.split),
+                self.covered,
             )
         )

@@ -109,6 +109,11 @@ class Messages(Connected):
             audit.append(db, self._vault, entry)
             return outbox.revive(db, channel, now)
 
+    def owed_between(self, start: Micros, end: Micros) -> list[tuple[str, str, Micros, Micros | None]]:
+        """(channel, state, owed at, taken at) of each message owed in the period."""
+        with self._reading() as db:
+            return outbox.owed_between(db, start, end)
+
     def outbox_counts(self) -> dict[tuple[str, str], int]:
         """How many messages there are by (channel, state), without the pairs that have none."""
         with self._reading() as db:

@@ -175,6 +175,16 @@ class Standing:
     last_reason: str = ""
 
 
+def owed_between(db: apsw.Connection, start: Micros, end: Micros) -> list[tuple[str, str, Micros, Micros | None]]:
+    """(channel, state, owed at, taken at) of each message owed in the period, in the order they were owed."""
+    found = rows(
+        db,
+        "SELECT channel, state, owed_at, sent_at FROM outbox WHERE owed_at >= ? AND owed_at < ? ORDER BY number",
+        (start, end),
+    )
+    return [(channel, state, owed_at, sent_at) for channel, state, owed_at, sent_at in found]
+
+
 def standings(db: apsw.Connection) -> dict[str, Standing]:
     """How every channel stands that was ever owed something."""
     found = rows(

@@ -19,6 +19,7 @@ from sentinel.store import (
     backups,
     cases,
     connection,
+    coverage,
     evidence,
     folder,
     meta,
@@ -30,6 +31,7 @@ from sentinel.store.audit import AuditRow, Break, Head
 from sentinel.store.backups import Rescue
 from sentinel.store.batch import Batch
 from sentinel.store.cases import FindingRow, FindingValues
+from sentinel.store.coverage import Read
 from sentinel.store.errors import StoreError
 from sentinel.store.evidence import EvidenceRow
 from sentinel.store.messages import Messages
@@ -151,6 +153,7 @@ class Store(Messages):
                     cases.add_subjects(db, verdict.case.id, verdict.finding.subject_hashes)
                 for entry in verdict.audit:
                     audit.append(db, vault, entry)
+            coverage.add(db, batch.covered)
             for finding_id, case_id in batch.split:
                 evidence.copy(db, vault, finding_id, case_id)
                 cases.move_finding(db, vault, finding_id, case_id)
@@ -239,6 +242,21 @@ class Store(Messages):
         """(finding id, place) of each record of a case, without unsealing anything."""
         with self._reading() as db:
             return evidence.load_places(db, case_id)
+
+    def coverage(self, first: int, last: int) -> dict[tuple[int, str], Read]:
+        """What was read from day `first` to day `last` (days since 1970 in UTC), by (day, source)."""
+        with self._reading() as db:
+            return coverage.load(db, first, last)
+
+    def watches(self, start: Micros, end: Micros) -> list[tuple[Micros, Micros]]:
+        """From when to when daemons watched, those that touch the period."""
+        with self._reading() as db:
+            return coverage.watches(db, start, end)
+
+    def seen(self, begun_at: Micros, now: Micros) -> None:
+        """The daemon that began then still watches."""
+        with self._writing() as db:
+            coverage.seen(db, begun_at, now)
 
     def evidence_counts(self) -> dict[str, int]:
         """How many records each case rests on."""
