@@ -41,6 +41,7 @@ channels:
     secret: {{file: hook}}
     allow_private: true
     per_minute: 6000
+    gathered: false
 routes: [{{to: [soc]}}]
 http: {{listen: "127.0.0.1:0"}}
 """
