@@ -42,7 +42,7 @@ class Config:
     """Everything that sentinel.yaml says, with paths made absolute and defaults filled in.
 
     `rules` are the user's files and folders as written; `without` are families of shipped rules that are left out;
-    `lists` are files of texts that take the place of the lists of rules;
+    `lists` are files of texts that take the place of the lists of rules; `geoip` is a database of places;
     `control` is the socket; `http` is host and port, or None.
     """
 
@@ -54,6 +54,7 @@ class Config:
     without: tuple[str, ...]
     inventory: Inventory | None
     lists: Mapping[str, Path]
+    geoip: Path | None
     sources: tuple[SourceConfig, ...]
     cases: CaseOptions
     channels: Mapping[str, ChannelOptions]
@@ -143,6 +144,7 @@ def _config(
         without=part.shipped_rules.without if isinstance(part.shipped_rules, ShippedPart) else (),
         inventory=found,
         lists={name: folder / written for name, written in part.lists.items()},
+        geoip=None if part.geoip is None else folder / part.geoip,
         sources=tuple(sources),
         cases=part.cases,
         channels=channel_options,

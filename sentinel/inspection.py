@@ -24,7 +24,7 @@ def inspect(path: Path) -> tuple[Config | None, Rulebook | None, list[Problem]]:
     loaded, problems = config.load(path)
     if loaded is None:
         return None, None, problems
-    book, more = rulebook.read(loaded.rule_files(), loaded.inventory, loaded.lists)
+    book, more = rulebook.read(loaded.rule_files(), loaded.inventory, loaded.lists, loaded.geoip)
     problems = [*problems, *more, *_unrouted(loaded, book)]
     return loaded, book, sorted(problems, key=by_severity)
 

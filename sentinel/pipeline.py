@@ -244,7 +244,7 @@ class Pipeline:
         if case.historical:
             self._digests.add(case.id)
         for place in finding.evidence:
-            self._batch.evidence(case.id, finding.id, place, self._raw(place, block))
+            self._batch.evidence(case.id, finding.id, place, self._masked(place, self._raw(place, block), now))
 
     def _case_for(self, finding: Finding) -> Case | None:
         """The case the finding is in already, else the undecided one with its key."""
@@ -303,6 +303,13 @@ class Pipeline:
             if start >= 0 and start + place.length <= len(block.data):
                 return block.data[start : start + place.length]
         return self.blocks.reread(place.source, place.stream, place.offset, place.length)
+
+    def _masked(self, place: Evidence, raw: bytes | None, now: Micros) -> bytes | None:
+        """The record without what rules say must not be kept."""
+        redaction, lane = self.engine.redaction, self.engine.lanes.get(place.source)
+        if raw is None or lane is None or not redaction:
+            return raw
+        return redaction.record(raw, lane.view.format.parser(None), now)
 
     def note(self, finding: Finding, now: Micros) -> None:
         """A finding that no record led to."""

@@ -9,11 +9,12 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from types import MappingProxyType
 
-from sentinel import files
+from sentinel import files, places
 from sentinel.detect import access, lists, load
 from sentinel.detect.engine import Engine
 from sentinel.detect.lane import WATCH, Purpose, SourceView
 from sentinel.detect.rules import RuleSet
+from sentinel.detect.unusual.travel import PlaceOf, nowhere
 from sentinel.identities import NOBODY, Identities
 from sentinel.inventory import Inventory
 from sentinel.problems import Problem, by_severity
@@ -25,6 +26,11 @@ class Watched:
 
     def __init__(self, paths: Iterable[Path]) -> None:
         self._known = {path: _state_of(path) for path in paths}
+
+    @property
+    def paths(self) -> tuple[Path, ...]:
+        """All of them."""
+        return tuple(self._known)
 
     def have_changed(self) -> bool:
         """Whether one of them is another than when this was last asked: written, replaced, removed or there again."""
@@ -49,11 +55,20 @@ class Rulebook:
     entries: tuple[access.Entry, ...] = ()
     identities: Identities = NOBODY
     watched: Watched = field(default_factory=lambda: Watched(()))
+    places: PlaceOf = nowhere
 
     def engine(self, sources: Iterable[SourceView], key: bytes, purpose: Purpose = WATCH) -> Engine:
         """A new engine without state. `key` makes its keyed hashes."""
         identity = self.identities.resolve
-        return Engine(self.rules.in_use(), self.entries, list(sources), key=key, identity=identity, purpose=purpose)
+        return Engine(
+            self.rules.in_use(),
+            self.entries,
+            list(sources),
+            key=key,
+            identity=identity,
+            purpose=purpose,
+            places=self.places,
+        )
 
 
 @contextmanager
@@ -72,10 +87,13 @@ def _uncollected() -> Iterator[None]:
 
 @_uncollected()
 def read(
-    rule_files: Iterable[Path], inventory: Inventory | None, ours: Mapping[str, Path] = MappingProxyType({})
+    rule_files: Iterable[Path],
+    inventory: Inventory | None,
+    ours: Mapping[str, Path] = MappingProxyType({}),
+    geoip: Path | None = None,
 ) -> tuple[Rulebook, list[Problem]]:
     """What could be read, and every problem: a rule with an error is left out, the others are there. `ours` are lists
-    of the configuration by name, which take the place of those of the rules.
+    of the configuration by name, which take the place of those of the rules; `geoip` is a database of places.
     """
     documents: list[Document] = []
     problems: list[Problem] = []
@@ -93,7 +111,13 @@ def read(
         entries, more = access.entries(inventory)
         problems += more
     identities = inventory.identities if inventory is not None else NOBODY
-    return Rulebook(rules, entries, identities, watched), sorted(problems, key=by_severity)
+    where: PlaceOf = nowhere
+    if geoip is not None:
+        database, more = places.read(geoip)
+        problems += more
+        where = database.of if database is not None else nowhere
+        watched = Watched([*watched.paths, geoip])
+    return Rulebook(rules, entries, identities, watched, where), sorted(problems, key=by_severity)
 
 
 def _text(path: Path) -> str | None:

@@ -105,6 +105,7 @@ class ConfigPart(_Part):
     shipped_rules: bool | ShippedPart = True
     inventory: PathText | None = None
     lists: dict[Name, PathText] = {}
+    geoip: PathText | None = None
     sources: tuple[dict[str, Any], ...] = Field(min_length=1)
     cases: CaseOptions = CaseOptions()
     channels: dict[Name, dict[str, Any]] = {}

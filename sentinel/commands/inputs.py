@@ -92,7 +92,9 @@ def gather(wishes: Wishes) -> Inputs:
     found = loaded.inventory if loaded else None
     if wishes.inventory is not None:
         found, problems = _inventory(wishes.inventory)
-    book, more = rulebook.read(rule_files, found, loaded.lists if loaded else {})
+    book, more = rulebook.read(
+        rule_files, found, loaded.lists if loaded else {}, loaded.geoip if loaded is not None else None
+    )
     problems = [*problems, *more]
     print_problems(problems)
     logs = _logs(wishes, loaded)

@@ -8,12 +8,14 @@ from pydantic import AliasChoices, Field, field_validator
 
 from sentinel.clock import MINUTE
 from sentinel.detect.part import Part, Words
+from sentinel.detect.unusual.absence import AbsencePart
 from sentinel.detect.unusual.baseline import BaselinePart
 from sentinel.detect.unusual.calendar import CalendarPart
 from sentinel.detect.unusual.extract import ExtractPart
 from sentinel.detect.unusual.first_seen import FirstSeenPart
 from sentinel.detect.unusual.score import ScorePart
 from sentinel.detect.unusual.sequence import SequencePart
+from sentinel.detect.unusual.travel import TravelPart
 from sentinel.durations import Duration
 from sentinel.model import Mode
 
@@ -114,8 +116,11 @@ class Additions(Part):
     baseline: BaselinePart | None = None
     sequence: SequencePart | None = None
     score: ScorePart | None = None
+    absence: AbsencePart | None = None
     calendar: CalendarPart | None = None
     checks: dict[str, str] = Field(default_factory=dict, validation_alias="validate", serialization_alias="validate")
+    travel: TravelPart | None = None
+    redact: Words = ()
     extract: dict[str, ExtractPart] = Field(default_factory=dict)
     lists: dict[str, list[str] | ListFile] = Field(default_factory=dict)
     tests: tuple[RuleTest, ...] = ()

@@ -22,6 +22,7 @@ from sentinel.detect.fields import Getter, single
 from sentinel.detect.measures import Measure, measure_of
 from sentinel.detect.rules import Correlation
 from sentinel.detect.windows import PRUNED_FROM, STRIDE, Entry, Window
+from sentinel.model import Event
 
 MOST_EVIDENCE = 100
 UNCOUNTED = 16
@@ -191,7 +192,7 @@ class Tally:
         much = max(UNCOUNTED, (length - window.head) // STRIDE // 4)
         return min(self._least - size, (self._crowd - length) // STRIDE, much)
 
-    def look(self, key: int, values: Sequence[str], fields: Mapping[str, Any]) -> None:
+    def look(self, key: int, values: Sequence[str], event: Event) -> None:
         """See of an event that is about to be counted what judges want to know."""
 
     def recall(self, finding: str | None) -> None:

@@ -25,6 +25,9 @@ KEYS = ("type", "rules", "group-by", "timespan", "condition", "aliases", "genera
 BOUNDS = {"gte": "least", "gt": "above", "lte": "most", "lt": "below", "eq": "equal", "neq": "unequal"}
 """Operators of a condition, and the bound that each is."""
 
+NONE_AT_ALL = (Bounds(below=1), Bounds(most=0), Bounds(equal=0))
+"""Conditions that hold where nothing was counted, and nowhere else."""
+
 CONDITION = ("correlation", "condition")
 
 
@@ -104,6 +107,9 @@ class _Reader:
             [rule.about.key for rule in rules],
             is_judged_at_end=condition.bounds is not None or condition.expression is not None,
         )
+        if self.about.additions.absence is not None and condition.bounds not in NONE_AT_ALL:
+            message = "an absence is that there was nothing at all"
+            draft.error(CONDITION, "R064", message, "condition: {lt: 1}")
         lists = resolved(draft, self.about.additions.lists, self.lists)
         if draft.is_sound:
             ask_pysigma(draft)
@@ -126,7 +132,7 @@ class _Reader:
             chained=tuple(rule.about.key for rule in chained),
             aliases=aliases,
             percentile=condition.percentile,
-            bounds=condition.bounds,
+            bounds=None if self.about.additions.absence is not None else condition.bounds,
             expression=condition.expression,
         )
 

@@ -20,7 +20,9 @@ from sentinel.detect.hashes import Hashes
 from sentinel.detect.journal import Counted, Journal, Streams
 from sentinel.detect.judges import Judges
 from sentinel.detect.lane import WATCH, Lane, Match, Purpose, SourceView
+from sentinel.detect.redact import Redaction
 from sentinel.detect.rules import RuleSet
+from sentinel.detect.unusual.travel import PlaceOf, nowhere
 from sentinel.detect.windows import LENGTH_BITS, LONGEST, Entry
 from sentinel.model import Block, Event, Finding
 
@@ -43,7 +45,7 @@ WEIGHED_EVERY = 100_000
 class Engine:
     """Every lane and every tally. `key` makes the keyed hashes; it must be the same as long as saved state is used."""
 
-    def __init__(
+    def __init__(  # noqa: PLR0913  (everything that an engine is given from outside)
         self,
         rules: RuleSet,
         entries: Sequence[access.Entry],
@@ -53,6 +55,7 @@ class Engine:
         identity: Callable[[str], str] = str,
         purpose: Purpose = WATCH,
         room: int = ROOM,
+        places: PlaceOf = nowhere,
     ) -> None:
         self._purpose = purpose
         self._room = room
@@ -62,7 +65,8 @@ class Engine:
         self._entries = tuple(entries)
         self._identity = identity
         self.lanes: dict[str, Lane] = {}
-        self.judges = Judges(rules, self.hash_text)
+        self.judges = Judges(rules, self.hash_text, places)
+        self.redaction = Redaction(rules, self.hash_text)
         self.tallies = [self.judges.tally(each) for each in (*rules.correlations, *quieted(rules))]
         self._routes = Courses(rules, self.tallies, self.hash_text, self.judges.numbers)
         for view in sources:
@@ -96,7 +100,7 @@ class Engine:
         """The findings that the block completes. `now` is the wall clock when live, None in replay."""
         if now is not None:
             self.lanes[block.source].heard = now
-        return self.correlate(self.matches(block), now) + self.tick(now)
+        return self.redaction.findings(self.correlate(self.matches(block), now) + self.tick(now))
 
     def matches(self, block: Block) -> list[Match]:
         """The block's events that match rules, in the order they were written."""
@@ -224,7 +228,7 @@ class Engine:
                     self._wait(step, event, values, key, entry)
                     found += self._flooded(event)
                     return
-                tally.look(key, values, event.fields)
+                tally.look(key, values, event)
             held = tally.insert(key, entry, floor)
         found += self._flooded(event)
         identity = tally.noted
@@ -303,7 +307,7 @@ class Engine:
                 self._count_all(course, event, entry, 0, found)
         if self._bounded and until > self.closed:
             self.closed = until
-        return found
+        return found + list(self.judges.absences.findings(until, self.lanes))
 
     def close_again(self, until: Micros) -> None:
         """Windows that were judged before a restart are judged again, silently; their ordinals are restored apart."""
@@ -330,7 +334,7 @@ class Engine:
         """Windows that have closed because time has passed: as far as every source has come, where `now` is given
         leaving out those that have been silent for a minute longer than rules allow lateness.
         """
-        if not self._bounded or not self.lanes:
+        if not (self._bounded or self.judges.absences) or not self.lanes:
             return []
         reached = [lane.reached(now) for lane in self.lanes.values()]
         known = [time for time in reached if time is not None]

@@ -38,7 +38,7 @@ class Explainer:
         for start, end in lane.records(block):
             match = lane.judge_alone(block, start, end)
             if match is not None:
-                yield self._record(match, block.offset + start)
+                yield self._engine.redaction.value(self._record(match, block.offset + start))
 
     def _record(self, match: Match, offset: int) -> dict[str, Any]:
         event = match.event

@@ -11,7 +11,9 @@ from sentinel.detect import access
 from sentinel.detect.correlate import MOST_EVIDENCE, Closed, Episode, Fired, Summary, Tally
 from sentinel.detect.fields import getter, members, single, text
 from sentinel.detect.rules import About, Correlation, Detection
+from sentinel.detect.unusual.absence import Heard
 from sentinel.detect.windows import Entry, place, rows
+from sentinel.durations import show
 from sentinel.model import Block, Event, Evidence, Finding, Mode, Position
 
 
@@ -155,6 +157,36 @@ def of_closed(tally: Tally, closed: Closed, fired: Fired, identity: str, paths: 
         systems=known.systems,
         categories=known.categories,
         subject_hashes=tuple(sorted(subjects)),
+    )
+
+
+def of_absence(about: About, group: Pairs, heard: Heard, silence: Micros) -> Finding:
+    """The finding of a silence: from the last event, or since it was expected, to the moment at which it is missed."""
+    due = heard.last + silence
+    rule = about.id or about.key
+    who = "\x1f".join(value for _, value in group)
+    return Finding(
+        id="f_" + hashlib.sha256(f"{rule}\0{due}\0absent\0{who}".encode()).hexdigest()[:32],
+        rule=about.key,
+        rule_id=about.id,
+        title=about.title,
+        response=about.additions.response.strip(),
+        level=about.level,
+        mode=about.mode,
+        group=group,
+        first_seen=heard.last,
+        last_seen=heard.last,
+        fired_at=due,
+        digits=0,
+        value=0,
+        subjects=None,
+        source=heard.source,
+        evidence=(),
+        evidence_total=0,
+        historical=heard.is_historical,
+        opens_case=about.opens_case and about.mode is Mode.ENFORCE,
+        case_key=group or (("rule", about.key),),
+        because=(f"nothing for {show(silence)}",),
     )
 
 

@@ -10,6 +10,7 @@ from sentinel.clock import Micros
 from sentinel.detect.correlate import Episode, Fired, Group, Tally
 from sentinel.detect.rules import Correlation
 from sentinel.detect.windows import Entry, Window
+from sentinel.model import Event
 
 Ends = Sequence[tuple[Micros, float]]
 
@@ -58,10 +59,10 @@ class JudgedTally(Tally):
         self._replays = False
         self._because: tuple[str, ...] = ()
 
-    def look(self, key: int, values: Sequence[str], fields: Mapping[str, Any]) -> None:
+    def look(self, key: int, values: Sequence[str], event: Event) -> None:
         self._key = key
         if self._peer_of is not None:
-            self._peer = self._peer_of(values, fields)
+            self._peer = self._peer_of(values, event.fields)
 
     def recall(self, finding: str | None) -> None:
         self._replays, self._recalled = True, finding

@@ -15,13 +15,16 @@ from typing import Any
 from zoneinfo import ZoneInfo
 
 from sentinel.clock import Micros
+from sentinel.detect.absent import Absences, AbsentTally
 from sentinel.detect.correlate import Tally
 from sentinel.detect.counters import HashText, Names
 from sentinel.detect.judged import JudgedTally, Shown, WindowJudge
 from sentinel.detect.lane import Match, SourceView
 from sentinel.detect.rules import About, Correlation, Detection, RuleSet
-from sentinel.detect.unusual import baseline, extract, first_seen, score, sequence
+from sentinel.detect.unusual import baseline, extract, first_seen, score, sequence, travel
+from sentinel.detect.unusual.absence import Absence, AbsencePart
 from sentinel.detect.unusual.judge import Judge, Keys, fingerprint
+from sentinel.detect.unusual.travel import PlaceOf
 from sentinel.detect.windows import STRIDE
 from sentinel.model import Event
 
@@ -33,11 +36,13 @@ class Judges:
     everything that has to be saved, `of_rule` the same by the key of the rule.
     """
 
-    def __init__(self, rules: RuleSet, hash_text: HashText) -> None:
+    def __init__(self, rules: RuleSet, hash_text: HashText, places: PlaceOf) -> None:
+        self._places = places
         self.all: list[Judge[Any]] = []
         self._rules = rules.detections
         self._makers: dict[int, list[Callable[[Names], Test]]] = {}
         self._tests: dict[str, dict[int, Test]] = {}
+        self.absences = Absences(hash_text)
         self.of_rule: dict[str, list[Judge[Any]]] = {}
         self._hash = hash_text
         for number, rule in enumerate(rules.detections):
@@ -47,12 +52,16 @@ class Judges:
                 part = getattr(rule.about.additions, kind)
                 if part is not None:
                     self._makers.setdefault(number, []).append(self._of_event(kind, make, part, rule))
+            part = rule.about.additions.absence
+            if part is not None:
+                self.absences.note(rule, self._absence(part, fingerprint("absence", rule.about.key), rule.about, 0))
         self.numbers = frozenset(self._makers)
 
     def _of_event(self, kind: str, make: EventMaker, part: Any, rule: Detection) -> Callable[[Names], Test]:
         source = rule.logsource
         what = rule.about.source["detection"], [source.category, source.product, source.service]
-        judge, test = make(part, fingerprint(kind, rule.about.key, what, part.identity), rule.about, self._hash)
+        name = fingerprint(kind, rule.about.key, what, part.identity)
+        judge, test = make(part, name, rule.about, self._hash, self._places)
         self._note(rule.about, judge)
         return test
 
@@ -78,6 +87,12 @@ class Judges:
 
     def tally(self, rule: Correlation) -> Tally:
         """What counts for the rule, with its judges if it has some."""
+        part = rule.about.additions.absence
+        if part is not None and rule.counted:
+            name = fingerprint("absence", rule.counted, part.identity)
+            absence = self._absence(part, name, rule.about, rule.timespan)
+            self.absences.note(rule, absence)
+            return AbsentTally(rule, absence)
         found: list[WindowJudge] = []
         for kind, make in OF_WINDOWS.items():
             part = getattr(rule.about.additions, kind)
@@ -86,6 +101,12 @@ class Judges:
                 self._note(rule.about, judge)
                 found.append(asked)
         return JudgedTally(rule, found, _peers(rule, self._hash)) if found else Tally(rule)
+
+    def _absence(self, part: AbsencePart, name: str, about: About, timespan: Micros) -> Absence:
+        runtime = about.additions.runtime
+        absence = Absence(part, name, runtime.max_groups, part.duration or timespan, runtime.late, self._hash)
+        self._note(about, absence)
+        return absence
 
     def sweep(self, floor: Micros) -> None:
         """Forget some of what is past its retention."""
@@ -106,21 +127,29 @@ def _every(tests: Sequence[Test], extract_fields: Callable[[Event], None], event
 
 # --- detections --------------------------------------------------------------------------------------------
 
-EventMaker = Callable[[Any, str, About, HashText], tuple[Judge[Any], Callable[[Names], Test]]]
-"""What the rule says, fingerprint, rule, hash -> the judge, and what makes the test of an event, given what a source
-calls the fields.
+EventMaker = Callable[[Any, str, About, HashText, PlaceOf], tuple[Judge[Any], Callable[[Names], Test]]]
+"""What the rule says, fingerprint, rule, hash, where addresses are -> the judge, and what makes the test of an event,
+given what a source calls the fields.
 """
 
 
 def _first_seen(
-    part: first_seen.FirstSeenPart, name: str, about: About, hash_text: HashText
+    part: first_seen.FirstSeenPart, name: str, about: About, hash_text: HashText, _: PlaceOf
 ) -> tuple[Any, Callable[[Names], Test]]:
     runtime = about.additions.runtime
     table = first_seen.FirstSeen(part, name, runtime.late, runtime.max_groups)
     return table, partial(first_seen.of_events, table, hash_text)
 
 
-OF_EVENTS: Mapping[str, EventMaker] = {"first_seen": _first_seen}
+def _travel(
+    part: travel.TravelPart, name: str, about: About, hash_text: HashText, places: PlaceOf
+) -> tuple[Any, Callable[[Names], Test]]:
+    runtime = about.additions.runtime
+    judge = travel.Travel(part, name, runtime.max_groups, runtime.late)
+    return judge, partial(travel.of_events, judge, hash_text, places)
+
+
+OF_EVENTS: Mapping[str, EventMaker] = {"first_seen": _first_seen, "travel": _travel}
 
 
 # --- correlations ------------------------------------------------------------------------------------------

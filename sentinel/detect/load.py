@@ -19,7 +19,7 @@ from sentinel.detect.lint import ask_pysigma, lint
 from sentinel.detect.lists import Texts, resolved
 from sentinel.detect.match import AnyOf, Item, Node, Selection
 from sentinel.detect.modifiers import Setting
-from sentinel.detect.narrowing import checked, within
+from sentinel.detect.narrowing import NEVER, check_masks, checked, within
 from sentinel.detect.predicates import TIME_FIELD
 from sentinel.detect.rules import About, Detection, Filter, RuleSet
 from sentinel.detect.selections import Reader
@@ -130,6 +130,7 @@ def _selections(draft: Draft, about: About, section: str, lists: Texts) -> dict[
         node = reader.read(definition, (name,))
         if node is not None:
             found[name] = Selection(name, node)
+    check_masks(draft, found, about.additions.redact)
     return checked(draft, found, about.additions.checks)
 
 
@@ -162,6 +163,8 @@ def _detection(draft: Draft, about: About, lists: Texts) -> Detection | None:
     if node is None or not draft.is_sound:
         return None
     source = logsource_of(draft)
+    if placing.is_of_source(about.additions):
+        node = NEVER
     narrowed = within(node, about.additions.calendar, _zone(draft, about.additions))
     return Detection(about=about, logsource=source, selections=selections, condition=narrowed)
 

@@ -2,18 +2,22 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from zoneinfo import ZoneInfo
 
 from sentinel.detect.draft import Draft
 from sentinel.detect.match import AllOf, AnyOf, Item, Node, Not, Selection, items
+from sentinel.detect.needs import Run
 from sentinel.detect.predicates import TIME_FIELD
 from sentinel.detect.selections import build
 from sentinel.detect.unusual import calendar, checks
 from sentinel.detect.unusual.calendar import CalendarPart
 from sentinel.detect.values import Pattern
 from sentinel.problems import did_you_mean
+
+NEVER = Item("nothing", None, (), lambda _: False, Run(None, "b1946ac92492d2347c6235b4d2611184"), ())
+"""What no event matches and no record is a candidate for: the text stands in no log."""
 
 
 def checked(draft: Draft, selections: Mapping[str, Selection], wanted: Mapping[str, str]) -> dict[str, Selection]:
@@ -34,6 +38,18 @@ def checked(draft: Draft, selections: Mapping[str, Selection], wanted: Mapping[s
         else:
             found[name] = Selection(name, _with(selections[name].node, check))
     return found
+
+
+def check_masks(draft: Draft, selections: Mapping[str, Selection], names: Sequence[str]) -> None:
+    """What is to be masked must be there, and be found by a regular expression."""
+    for place, name in enumerate(names):
+        path = ("sentinel", "redact", place)
+        if name not in selections:
+            if draft.is_sound:
+                draft.error(path, "R062", f"there is no selection '{name}'", did_you_mean(name, selections))
+        elif not any(isinstance(each, Pattern) for item in items(selections[name]) for each in _flat(item)):
+            hint = "a line such as 'message|re: …'; what it finds is masked"
+            draft.error(path, "R062", f"the selection '{name}' has no regular expression", hint)
 
 
 def _flat(item: Item) -> list[object]:

@@ -15,13 +15,16 @@ ON: Mapping[str, tuple[str, ...]] = {
     "baseline": ("event_count", "value_count", "value_sum", "value_avg"),
     "sequence": ("value_count",),
     "score": ("temporal",),
+    "absence": ("event_count", "detection"),
     "calendar": ("detection",),
     "checks": ("detection", "filter"),
     "extract": ("detection",),
+    "travel": ("detection",),
+    "redact": ("detection",),
 }
 """Each condition, and the rules it may stand on: detections, or correlations of some types."""
 
-STATEFUL = ("first_seen", "baseline")
+STATEFUL = ("first_seen", "baseline", "travel")
 """Those that learn, for which an event may be at most an hour late."""
 
 OF_WINDOWS = (*STATEFUL, "sequence", "score")
@@ -37,6 +40,10 @@ def check(draft: Draft, additions: Additions, kind: str) -> None:
             name = Additions.model_fields[key].serialization_alias or key
             draft.error(("sentinel", name), "R057", f"'{name}' cannot stand on {what}", hint)
     _check_extracted(draft, additions)
+    absence = additions.absence
+    if absence is not None and kind == "detection" and (absence.of == "events" or absence.duration is None):
+        hint = "absence: {of: source, for: 15m}; events that are missing are told by an event_count with 'lt: 1'"
+        draft.error(("sentinel", "absence"), "R064", "a detection can miss a source only, and says for how long", hint)
     learns = next((key for key in STATEFUL if getattr(additions, key) is not None), None)
     if learns is not None and additions.runtime.late > HOUR:
         message = f"with '{learns}' an event may be at most an hour late"
@@ -74,6 +81,12 @@ def check_correlation(
             message = f"'{name}' of '{key}' is not what the correlation counts by"
             hint = f"{name}: [{', '.join(known)}], or leave it out"
             draft.error(("sentinel", key, name), "R059", message, hint)
+    absence = additions.absence
+    if absence is not None and absence.of == "source":
+        draft.error(("sentinel", "absence", "of"), "R064", "a source is missed by a detection", "of: events")
+    if absence is not None and absence.expect and len(group_by) != 1:
+        message = "'expect' names groups of one field"
+        draft.error(("sentinel", "absence", "expect"), "R064", message, "group-by: one field")
     if is_judged_at_end:
         for key in OF_WINDOWS:
             if getattr(additions, key) is not None:
@@ -90,6 +103,11 @@ def check_correlation(
             draft.error(("sentinel", "baseline", "peers", "lists"), "R032", f"there is no list '{name}'", hint)
 
 
+def is_of_source(additions: Additions) -> bool:
+    """The rule is about a source that falls silent, and matches no event."""
+    return additions.absence is not None and additions.absence.of == "source"
+
+
 def named_fields(additions: Additions) -> set[str]:
     """Every field of an event that the conditions of a rule read."""
     found: set[str] = set()
@@ -98,4 +116,8 @@ def named_fields(additions: Additions) -> set[str]:
     if additions.baseline is not None and additions.baseline.peers is not None:
         found.update(additions.baseline.peers.by)
     found.update(part.source for part in additions.extract.values())
+    travel = additions.travel
+    if travel is not None:
+        found.update(travel.per)
+        found.update([f"{travel.location}.lat", f"{travel.location}.lon"] if travel.location else [travel.address])
     return found

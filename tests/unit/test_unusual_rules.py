@@ -16,7 +16,7 @@ from sentinel.detect.explain import Explainer
 from sentinel.detect.rules import RuleSet
 from sentinel.formats.base import FormatOptions
 from sentinel.model import Finding
-from tests.detecting import a_block, an_engine, correlation, detection, json_lines, read, rules_of
+from tests.detecting import a_block, a_view, an_engine, correlation, detection, json_lines, read, rules_of
 
 START: Micros = 20_515 * DAY
 """2026-03-02T00:00:00Z, a Monday."""
@@ -359,3 +359,68 @@ def test_a_weight_of_a_rule_that_is_not_counted_is_an_error() -> None:
         "signs", ["night", "new"], {"gte": 2}, **more, sentinel={"score": {"least": 2, "weights": {"nigth": 1}}}
     )
     assert codes(*kinds, wrong) == ["R063"]
+
+
+# --- absence ---------------------------------------------------------------------------------------------------
+
+
+def heartbeat(**absence: Any) -> RuleSet:
+    more = {"type": "event_count", "group-by": ["host"], "timespan": "15m"}
+    return rules_of(READ, correlation("lost", ["read"], {"lt": 1}, **more, sentinel={"absence": absence}))
+
+
+def test_a_group_that_falls_silent_is_missed_once_and_again_after_it_was_heard() -> None:
+    engine = an_engine(heartbeat())
+    beats = [
+        at(START + minute * MINUTE, host=host)
+        for minute in range(60)
+        for host in ("a", "b")
+        if host == "a" or minute < 5
+    ]
+    found = judged(engine, beats)
+    assert [(each.group, each.fired_at, each.value) for each in found] == [((("host", "b"),), START + 19 * MINUTE, 0)]
+    assert found[0].because == ("nothing for 15m",)
+    again = [at(START + HOUR, host="b"), *(at(START + HOUR + minute * MINUTE, host="a") for minute in range(30))]
+    assert [each.fired_at for each in judged(engine, again)] == [START + HOUR + 15 * MINUTE]
+
+
+def test_a_group_that_was_never_seen_is_missed_where_it_is_expected() -> None:
+    engine = an_engine(heartbeat(expect=["c"]))
+    found = [each for minute in range(40) for each in judged(engine, [at(START + minute * MINUTE, host="a")])]
+    assert [each.group for each in found] == [(("host", "c"),)]
+
+
+def test_a_restart_neither_forgets_a_silence_nor_tells_of_it_again() -> None:
+    rules = heartbeat()
+    engine = an_engine(rules)
+    judged(engine, [at(START, host="b"), at(START + 14 * MINUTE, host="a")])
+    engine = taken_up(engine, rules, [], whole=False)
+    assert len(judged(engine, [at(START + 17 * MINUTE, host="a")])) == 1
+    engine = taken_up(engine, rules, [], whole=True)
+    assert judged(engine, [at(START + 19 * MINUTE, host="a")]) == []
+
+
+def test_a_source_that_falls_silent_is_missed_though_none_of_its_records_is_looked_at() -> None:
+    absence = {"of": "source", "for": "15m"}
+    rules = rules_of(detection("lost", {"selection": {"what": "*"}}, sentinel={"absence": absence}))
+    engine = an_engine(rules, [a_view(name="app"), a_view(name="db"), a_view(name="mail", category="email")])
+    now = START + HOUR
+    engine.judge(a_block(json_lines([at(START, host="a")]), source="app"), now)
+    engine.judge(a_block(json_lines([at(START + 30 * MINUTE, host="a")]), source="db"), now)
+    found = [each for minute in range(20) for each in engine.tick(now + minute * MINUTE)]
+    assert sorted(each.group[0][1] for each in found) == ["app", "db"]
+    assert [lane.counts.candidates for lane in engine.lanes.values()] == [0, 0, 0]
+
+
+@pytest.mark.parametrize(
+    "wrong",
+    [
+        detection("lost", {"selection": {"what": "x"}}, sentinel={"absence": {}}),
+        detection("lost", {"selection": {"what": "x"}}, sentinel={"absence": {"of": "source"}}),
+        correlation("lost", ["read"], {"lt": 5}, sentinel={"absence": {}}),
+        correlation("lost", ["read"], {"lt": 1}, sentinel={"absence": {"of": "source"}}),
+        correlation("lost", ["read"], {"lt": 1}, **{"group-by": ["a", "b"]}, sentinel={"absence": {"expect": "x"}}),
+    ],
+)
+def test_an_absence_that_means_nothing_is_an_error(wrong: dict[str, Any]) -> None:
+    assert codes(READ, wrong) == ["R064"]
