@@ -6,15 +6,15 @@ Every record keeps the names it has; the table's are added.
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any, Final
 
 from sentinel import ecs
 from sentinel.formats.base import FormatOptions, Parsed
-from sentinel.formats.json_lines import TIME_FIELDS, JsonLines, look_up, opening_of
+from sentinel.formats.json_lines import TIME_FIELDS, JsonLines, opening_of
 from sentinel.formats.meanings import Address, Choice, Copy, Number, Place, Table, Url
 from sentinel.formats.statements import DB_NAME, DB_QUERY, DB_TABLE, KEYCLOAK_EVENT, POSTGRESQL_MESSAGE
-from sentinel.formats.tabled import Split, Tabled, TimeNames, settings_of
+from sentinel.formats.tabled import Get, Split, Tabled, TimeNames, settings_of
 
 
 @dataclass(frozen=True, slots=True)
@@ -77,16 +77,29 @@ class JsonSplitter:
         return split
 
 
-def look(values: Mapping[str, Any], name: str) -> Any:
+def look(name: str) -> Get:
     """The value under a name or a path; of a list on the way the first member."""
-    found: Any = values
-    for part in name.split("."):
-        if isinstance(found, list):
-            found = found[0] if found else None
-        if not isinstance(found, dict) or part not in found:
-            return look_up(values, name)
-        found = found[part]
-    return found
+    first, *rest = name.split(".")
+    if not rest:
+        return lambda values: values.get(name)
+    # A key may have dots of its own: with each part, what the rest of the path is as one key.
+    path = tuple((part, ".".join(rest[place:])) for place, part in enumerate(rest))
+
+    def get(values: Mapping[str, Any]) -> Any:
+        found = values.get(first)
+        if found is None:
+            return values.get(name)
+        for part, whole in path:
+            if isinstance(found, list):
+                found = found[0] if found else None
+            if not isinstance(found, dict):
+                return None
+            if part not in found:
+                return found.get(whole)
+            found = found[part]
+        return found
+
+    return get
 
 
 Maker = Callable[[Mapping[str, Any], FormatOptions], Tabled]
@@ -97,7 +110,8 @@ def make(name: str, table: Table, time: TimeNames = TIME_FIELDS) -> Maker:
 
     def maker(settings: Mapping[str, Any], options: FormatOptions) -> Tabled:
         settings_of(name, settings)
-        log = JsonLines(options=options)
+        # The table reads the time: under a name that no record has, none is looked for twice.
+        log = JsonLines(options=replace(options, time_field="\0"))
         return Tabled(
             name=name, options=options, splitter=JsonSplitter(log), table=table, time=(*time, *TIME_FIELDS), look=look
         )

@@ -16,6 +16,7 @@ from sentinel.formats.times import Moment, iso_reader, read_count, yearless_read
 ReadMoment = Callable[[Any, Micros], Moment | None]
 """The value that holds the time and the block's reference -> the time; None for what is none."""
 
+_REMEMBERED: Final = 4096  # thousands of records share one second
 _MONTHS: Final = {name: f"{number:02d}" for number, name in enumerate(
     ("jan", "feb", "mar", "apr", "may", "jun", "jul", "aug", "sep", "oct", "nov", "dec"), start=1)}  # fmt: skip
 _CLOCK = r"(\d\d:\d\d:\d\d(?:[.,]\d{1,9})?)"
@@ -41,6 +42,14 @@ _AUDIT: Final = re.compile(r"audit\((\d+\.\d+):\d+\)", re.ASCII)
 def moment_reader(zone: ZoneInfo) -> ReadMoment:
     """Reads every form that a format here knows. It never raises."""
     iso, yearless = iso_reader(zone), yearless_reader(zone)
+    known: dict[str, Moment | None] = {}
+
+    def in_any_form(text: str) -> Moment | None:
+        if text not in known:
+            if len(known) >= _REMEMBERED:
+                known.clear()
+            known[text] = iso(text) or _in_any_form(text, iso)
+        return known[text]
 
     def read(value: Any, reference: Micros) -> Moment | None:
         if isinstance(value, dict):
@@ -49,7 +58,7 @@ def moment_reader(zone: ZoneInfo) -> ReadMoment:
             return read(value, reference) if not isinstance(value, dict) else read_count(value.get("$numberLong"))
         if not isinstance(value, str):
             return read_count(value)
-        return iso(value) or _in_any_form(value, iso) or yearless(value, reference) or read_count(value)
+        return in_any_form(value) or yearless(value, reference) or read_count(value)
 
     return read
 

@@ -101,20 +101,21 @@ class Lines:
     def place(self, name: str) -> Place:
         return self.places.get(name, ANYWHERE)
 
-    def reader(self, wanted: frozenset[str] | None) -> Split:  # noqa: ARG002  (reading all costs little more)
-        matchers = [(each.expression.match, each.names) for each in self.lines]
+    def reader(self, wanted: frozenset[str] | None) -> Split:
+        matchers = [(each.expression.match, _places(each.names, wanted)) for each in self.lines]
         undo = escapes.undo if self.is_escaped else self.undo
         whole = self.whole
 
         def split(raw: bytes) -> dict[str, Any] | None:
-            for match_line, names in matchers:
+            for match_line, places in matchers:
                 match = match_line(raw)
                 if match is None:
                     continue
+                values = match.groups(b"")
                 found = {
                     name: str(undo(value) if b"\\" in value else value, "utf-8", "replace")
-                    for name, value in zip(names, match.groups(b""), strict=True)
-                    if value not in _ABSENT
+                    for place, name in places
+                    if (value := values[place]) not in _ABSENT
                 }
                 if whole is not None:
                     found[whole] = str(raw.rstrip(b"\r"), "utf-8", "replace")
@@ -122,6 +123,11 @@ class Lines:
             return None
 
         return split
+
+
+def _places(names: tuple[str, ...], wanted: frozenset[str] | None) -> tuple[tuple[int, str], ...]:
+    """The groups that are wanted, with their places among all."""
+    return tuple((place, name) for place, name in enumerate(names) if wanted is None or name in wanted)
 
 
 @dataclass(frozen=True, slots=True)

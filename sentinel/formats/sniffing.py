@@ -82,6 +82,7 @@ _JSON: Final = (
     ),
     _of("keycloak_json", "Keycloak as JSON", "loggerName loggerClassName threadName", once="loggerName=org.keycloak"),
     _of("express", "request logs of Express", "req.method req.url res.statusCode"),
+    _of("django_json", "Python's JSON logs", "asctime levelname name message"),
     _of("rails_json", "request logs of Rails as JSON", "controller action method path status format"),
     _of(
         "spring_json",

@@ -51,12 +51,13 @@ class Splitter(Protocol):
         """Reads at least the values under these names and paths; None means all."""
 
 
-Look = Callable[[Mapping[str, Any], str], Any]
-"""The value under a name or a path; None where there is none."""
+Get = Callable[[Mapping[str, Any]], Any]
+Look = Callable[[str], Get]
+"""A function to the value under a name or a path; it gives None where there is none."""
 
 
-def _under(values: Mapping[str, Any], name: str) -> Any:
-    return values.get(name)
+def _under(name: str) -> Get:
+    return lambda values: values.get(name)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -117,7 +118,7 @@ class Tabled:
     def parser(self, used: frozenset[str] | None) -> Parser:
         # The last row is read first, so that the first one counts.
         rows = [
-            (name, meaning.read)
+            (name, self.look(name), meaning.read)
             for name, meaning in reversed(self.table)
             if used is None or not used.isdisjoint(meaning.fields)
         ]
@@ -126,24 +127,25 @@ class Tabled:
         dropped &= {name for name, _ in self.table} | {name for name in self.time if isinstance(name, str)}
         named = self.options.time_field
         times = self.time if named is None else (named,)
-        wanted = None if used is None else used.union((name for name, _ in rows), _flat(times))
-        split, look, keeps = self.splitter.reader(wanted), self.look, self.keeps
-        time_of = _time_reader(times, look, moment_reader(self.options.timezone))
+        wanted = None if used is None else used.union((name for name, _, _ in rows), _flat(times))
+        split, keeps = self.splitter.reader(wanted), self.keeps
+        time_of = _time_reader(times, self.look, moment_reader(self.options.timezone))
 
         def parse(raw: bytes, reference: Micros) -> Parsed | None:
             written = split(raw)
             if written is None:
                 return None
             found: dict[str, Any] = {}
-            for name, read in rows:
-                value = look(written, name)
+            for _, get, read in rows:
+                value = get(written)
                 if value is not None:
                     read(value, found)
             moment = time_of(written, reference)
             if keeps:
                 for name in dropped:
                     written.pop(name, None)
-                found = {**written, **found} if found else written
+                written.update(found)
+                found = written
             return (found, None, 0) if moment is None else (found, *moment)
 
         return parse
@@ -157,18 +159,24 @@ def _flat(names: TimeNames) -> Iterator[str]:
 def _time_reader(
     names: TimeNames, look: Look, read: ReadMoment
 ) -> Callable[[Mapping[str, Any], Micros], Moment | None]:
+    getters = [look(name) if isinstance(name, str) else _joined([look(part) for part in name]) for name in names]
+
     def time_of(written: Mapping[str, Any], reference: Micros) -> Moment | None:
-        for name in names:
-            if isinstance(name, tuple):
-                parts = [look(written, each) for each in name]
-                value = " ".join(parts) if all(isinstance(each, str) for each in parts) else None
-            else:
-                value = look(written, name)
+        for get in getters:
+            value = get(written)
             if value is not None and (moment := read(value, reference)) is not None:
                 return moment
         return None
 
     return time_of
+
+
+def _joined(getters: Sequence[Get]) -> Get:
+    def get(values: Mapping[str, Any]) -> str | None:
+        parts = [each(values) for each in getters]
+        return " ".join(parts) if all(isinstance(part, str) for part in parts) else None
+
+    return get
 
 
 NO_SETTINGS: Final[frozenset[str]] = frozenset()

@@ -38,7 +38,7 @@ _OFFSET = re.compile(r"([+-])(\d\d):?(\d\d)?", re.ASCII)
 _ISO = re.compile(
     r"(\d{4}-\d\d-\d\d[Tt ]\d\d:\d\d:\d\d)(?:[.,](\d{1,18}))? ?([Zz]|UTC|GMT|[+-]\d\d:?(?:\d\d)?)?", re.ASCII
 )
-_CLF = re.compile(r"(\d\d)/([A-Z][a-z]{2})/(\d{4}):(\d\d):(\d\d):(\d\d)(?: ([+-]\d{4}))?", re.ASCII)
+_CLF = re.compile(r"(\d\d)/([A-Z][a-z]{2})/(\d{4})[: ](\d\d):(\d\d):(\d\d)(?: ([+-]\d{4}))?", re.ASCII)
 _YEARLESS = re.compile(r"([A-Z][a-z]{2}) ([ \d]\d) (\d\d):(\d\d):(\d\d)(?:[.,](\d{1,18}))?", re.ASCII)
 _COUNT = re.compile(r"(\d{9,19})(?:[.,](\d{1,18}))?", re.ASCII)
 _FRACTION = re.compile(r"[.,](\d+)", re.ASCII)

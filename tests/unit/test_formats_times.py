@@ -9,6 +9,7 @@ import pytest
 
 from sentinel.clock import DAY, HOUR, SECOND
 from sentinel.formats.base import UTC
+from sentinel.formats.moments import moment_reader
 from sentinel.formats.times import END, access_reader, iso_reader, pattern_reader, read_count, yearless_reader
 
 AT = 1_772_590_269 * SECOND
@@ -72,6 +73,7 @@ def test_access_log_times_are_the_same_however_often_they_come() -> None:
         assert read(b"04/Mar/2026:02:11:%02d +0000" % second) == (AT + (second - 9) * SECOND, 0)
     assert read(b"04/Mar/2026:03:11:09 +0100") == (AT, 0)
     assert read(b"2026-03-04T02:11:09+00:00") == (AT, 0)
+    assert read(b"04/Mar/2026 02:11:09") == (AT, 0)
     assert read(b"04/Mar/2026:02:11:61 +0000") is None
     assert read(b"04/Mar/2026:02:11:xx +0000") is None
     assert read(b"04/Mrz/2026:02:11:09 +0000") is None
@@ -128,3 +130,33 @@ def test_more_seconds_than_are_remembered_are_still_read() -> None:
     read = iso_reader(UTC)
     for second in range(5000):
         assert read(f"2026-03-{second // 3600 + 1:02}T{second // 3600:02}:{second // 60 % 60:02}:{second % 60:02}Z")
+
+
+@pytest.mark.parametrize(
+    ("value", "moment"),
+    [
+        ("2026-03-04T02:11:09.25Z", (AT + 250_000, 2)),
+        ("2026-03-04 02:11:09.250 CET", (AT + 250_000, 3)),
+        ("2026/03/04 02:11:09", (AT, 0)),
+        ("20260304 02:11:09", (AT, 0)),
+        ("04/Mar/2026:02:11:09.250", (AT + 250_000, 3)),
+        ("04/Mar/2026:03:11:09 +0100", (AT, 0)),
+        ("Mar 04 2026 02:11:09.250 UTC", (AT + 250_000, 3)),
+        ("Wed Mar 04 02:11:09.123456 2026", (AT + 123_456, 6)),
+        ("Wed Mar  4 02:11:09 2026", (AT, 0)),
+        ("audit(1772590269.250:24287)", (AT + 250_000, 3)),
+        ({"$date": "2026-03-04T02:11:09.250Z"}, (AT + 250_000, 3)),
+        ({"$date": {"$numberLong": "1772590269250"}}, (AT + 250_000, 3)),
+        (1772590269, (AT, 0)),
+        ("Mar  4 02:11:09", (AT, 0)),
+        ("Wed Foo 04 02:11:09 2026", None),
+        ("2026-13-04 02:11:09", None),
+        ("yesterday", None),
+        ({"$date": []}, None),
+        ({}, None),
+        (None, None),
+        ([], None),
+    ],
+)
+def test_every_form_in_which_programs_write_times_is_read(value: Any, moment: Any) -> None:
+    assert moment_reader(UTC)(value, AT) == moment
