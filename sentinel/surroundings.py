@@ -38,7 +38,15 @@ def check(
         *_lists(document, part, folder),
         *_logs(document, sources, may_read),
         *_socket(document, part, folder),
+        *_templates(document, part, folder),
     ]
+
+
+def _templates(document: Document, part: ConfigPart, folder: Path) -> Iterator[Problem]:
+    written = part.cases.templates
+    if written is not None and not os.path.isdir(folder / written):  # noqa: PTH112  (Path.is_dir raises for a name that is too long)
+        span, hint = document.span(("cases", "templates")), f"relative paths start at '{folder}'"
+        yield Problem(span, "C005", f"there is no folder '{shorten(written)}' of templates", hint)
 
 
 def _rules(document: Document, part: ConfigPart, folder: Path, may_read: Callable[[Path], bool]) -> Iterator[Problem]:

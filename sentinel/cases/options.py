@@ -76,7 +76,7 @@ class CaseOptions(BaseModel):
     escalation: tuple[Rung, ...] = ()
     storm: Annotated[int, Field(ge=1)] = 20
     organisation: Organisation = Organisation()
-    templates: str | None = None
+    templates: Annotated[str, Field(min_length=1)] | None = None
 
     @field_validator("timezone")
     @classmethod

@@ -13,7 +13,7 @@ from sentinel.clock import SECOND, Micros, from_datetime
 
 Section = tuple[str, tuple[str, ...], Sequence[tuple[str, ...]]]
 
-HEADINGS = ("case", "level", "state", "left", "deadline (UTC)", "people #", "findings #", "what")
+HEADINGS: tuple[str, ...] = ("case", "level", "state", "left", "deadline (UTC)", "people #", "findings #", "what")
 
 _ENDED = {
     "met": "met in time",
@@ -79,7 +79,7 @@ def list_row(case: CaseRow, now: Micros) -> tuple[str, ...]:
 NARROW = 100
 """Columns of a terminal below which the list is shorter."""
 
-NARROW_HEADINGS = ("case", "level", "state", "left", "due (UTC)", "people #", "what")
+NARROW_HEADINGS: tuple[str, ...] = ("case", "level", "state", "left", "due (UTC)", "people #", "what")
 
 
 def narrow_row(case: CaseRow, now: Micros) -> tuple[str, ...]:

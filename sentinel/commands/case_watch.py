@@ -35,17 +35,20 @@ def watch_cases(read: Callable[[], list[CaseRow]]) -> None:
         while True:
             cases, asked_at = read(), clock.now()
             while clock.now() - asked_at < _ASK_SECONDS * 1_000_000:
-                live.update(table(cases, clock.now()))
+                live.update(table(cases, clock.now(), narrow=live.console.width < case_view.NARROW))
                 clock.wait(_TICK_SECONDS, never)
 
 
-def table(cases: list[CaseRow], now: Micros) -> Table:
-    """The cases as a coloured table."""
+def table(cases: list[CaseRow], now: Micros, *, narrow: bool = False) -> Table:
+    """The cases as a coloured table; `narrow` for a terminal of eighty columns."""
+    headings, row = case_view.HEADINGS, case_view.list_row
+    if narrow:
+        headings, row = case_view.NARROW_HEADINGS, case_view.narrow_row
     shown = Table(box=None, pad_edge=False, header_style="bold", padding=(0, 2, 0, 0), title_justify="left")
-    for heading in case_view.HEADINGS:
+    for heading in headings:
         shown.add_column(heading.rstrip("# "), justify="right" if heading.endswith("#") else "left")
     for case in cases:
-        cells = [Text(safe(cell)) for cell in case_view.list_row(case, now)]
+        cells = [Text(safe(cell)) for cell in row(case, now)]
         cells[1].stylize(case_view.level_style(case["level"]))
         cells[3].stylize(case_view.urgency_style(case_view.first_clock(case), now))
         shown.add_row(*cells)

@@ -546,3 +546,13 @@ def test_the_list_fits_eighty_columns() -> None:
     row = case_view.narrow_row(rows(a_case(historical=True))[0], NOW)
     assert len(row) == len(case_view.NARROW_HEADINGS)
     assert sum(map(len, row[:-1])) + 2 * len(row) < 66
+
+
+def test_a_watch_on_eighty_columns_leaves_nothing_beyond_them() -> None:
+    shown = io.StringIO()
+    terminal = Console(file=shown, width=80)
+    terminal.print(case_watch.table(rows(a_case(), a_case("C-1", historical=True)), NOW, narrow=True))
+    lines = shown.getvalue().splitlines()
+    assert max(map(len, lines)) <= 80
+    assert "~70:59" in shown.getvalue()
+    assert "open*" in shown.getvalue()

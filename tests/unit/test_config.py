@@ -178,6 +178,8 @@ ITEM = "type: file, paths: [a.log], logsource: {category: c}"
         (QUIET + SOURCE + "http: {listen: 'localhost'}", ADDRESS, ""),
         (QUIET + SOURCE + "http: {listen: 'localhost:70000'}",
          "4:16: C003 there is no port 70000: the highest is 65535", ""),
+        (QUIET + SOURCE + "cases: {templates: papers}", "4:20: C005 there is no folder 'papers' of templates",
+         "relative paths start at '/etc/s'"),
         (QUIET + SOURCE + "rules: [rulez]", "4:9: C014 there are no rules at '/etc/s/rulez'",
          "relative paths start at '/etc/s', where the configuration is"),
         (QUIET + SOURCE + f"control: {{socket: {'x' * 120}}}",

@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import dataclasses
+import json
 from pathlib import Path
 from typing import get_type_hints
 
@@ -51,6 +52,13 @@ def test_every_field_of_a_case_is_there_after_a_restart(tmp_path: Path) -> None:
 def test_a_field_of_a_newer_version_is_passed_over() -> None:
     text = to_text(a_case()).replace('{"id"', '{"colour":"red","id"', 1).replace('{"regime"', '{"zone":1,"regime"', 1)
     assert from_text(text) == a_case()
+
+
+def test_a_clock_of_an_older_version_that_had_hours_alone_counts_them_still() -> None:
+    body = json.loads(to_text(a_case()))
+    for clock in body["clocks"]:
+        clock["hours"] = clock.pop("counting")["amount"]
+    assert from_text(json.dumps(body)) == a_case()
 
 
 def test_only_cases_that_still_run_are_open(tmp_path: Path) -> None:
