@@ -9,7 +9,7 @@ from typing import Final
 
 from sentinel import ecs, formats
 from sentinel.detect import route
-from sentinel.detect.access import AccessMap, Entry
+from sentinel.detect.access import AccessMap, Entry, People
 from sentinel.detect.lane import Lane, Purpose
 from sentinel.detect.rules import RuleSet
 from sentinel.discovery.census import Census
@@ -127,7 +127,7 @@ def _counter(explored: Explored, lane: Lane, entries: tuple[Entry, ...]) -> Call
     """Counts the records of a block."""
     source = explored.logsource
     fitting = tuple(entry for entry in entries if route.fits(entry.logsource, source))
-    known, numbers = AccessMap(fitting, str), tuple(range(len(fitting)))
+    known, numbers = AccessMap(fitting, People()), tuple(range(len(fitting)))
     shown = lane.view.format.fields
     parse = lane.view.format.parser(None if shown is None or entries else shown - _UNUSED)
     add = explored.census.add

@@ -50,11 +50,14 @@ ANY_LOG = LogSource()
 
 @dataclass(frozen=True, slots=True)
 class ActorField:
-    """Which field says who it was. A `claimed` actor is what the client said of itself; no notice ever names it."""
+    """Which field says who it was. A `claimed` actor is what the client said of itself; no notice ever names it. With
+    `session` the field holds a session, whose user rules about logins say.
+    """
 
     field: str
     trust: Trust = "verified"
     normalise: tuple[Normalisation, ...] = ()
+    session: bool = False
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -144,6 +147,7 @@ class _ActorPart(_Part):
     field: FieldName
     trust: Trust = "verified"
     normalise: tuple[Normalisation, ...] = ()
+    session: bool = False
 
 
 class _AccessPart(_Part):
@@ -233,7 +237,7 @@ def _entry(system: int, path: Path, part: _AccessPart, data: tuple[str, ...]) ->
 
 def _actor(part: _ActorPart | str | None) -> ActorField | None:
     if isinstance(part, _ActorPart):
-        return ActorField(part.field, part.trust, part.normalise)
+        return ActorField(part.field, part.trust, part.normalise, part.session)
     return None if part is None else ActorField(part)
 
 

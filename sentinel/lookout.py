@@ -7,9 +7,9 @@ import logging
 from typing import TYPE_CHECKING
 
 from sentinel.cases.judging import SENTINEL
-from sentinel.clock import MINUTE, SECOND, Micros
+from sentinel.clock import DAY, MINUTE, SECOND, Micros
 from sentinel.clockwatch import ClockWatch, Jump
-from sentinel.detect import floods
+from sentinel.detect import actorless, floods
 from sentinel.model import AuditEntry, Finding, Level, Mode
 from sentinel.ownfindings import own_finding
 from sentinel.pipeline import COMMIT_AFTER
@@ -44,6 +44,7 @@ class Lookout:
         self._seen: Micros = 0
         self._tried_web = daemon.clock.now()
         self._troubles: dict[str, str] = {}
+        self._actorless = actorless.Actorless()
 
     def look(self, now: Micros) -> None:
         """Once a second: metrics, readiness, the service manager."""
@@ -66,6 +67,9 @@ class Lookout:
         self._look_at_log()
         self._look_at_sources({name: each.trouble for name, each in status.items() if each.trouble})
         daemon.overload.look(sum(each.unread_bytes for each in status.values()))
+        for name in self._actorless.look(daemon.engine.lanes, now):
+            day = now - now % DAY
+            daemon.pipeline.note(own_finding(actorless.RULE, actorless.TITLE, Level.LOW, day, name, source=name), now)
         if daemon.rulebook.watched.have_changed():
             _log.info("a list that rules name has changed")
             daemon.ask_reload()

@@ -258,6 +258,11 @@ def test_each_condition_on_what_is_unusual_is_shown_by_a_rule_that_passes_its_te
     assert [outcome for outcome in found if not outcome.passed] == []
 
 
+def test_each_way_not_to_be_seen_names_a_test_and_each_test_a_way() -> None:
+    there = set(re.findall(r"^def (test_\w+)", text(ROOT / "tests" / "unit" / "test_evasion.py"), re.MULTILINE))
+    assert set(re.findall(r"`(test_\w+)`", page("evasion.md"))) == there
+
+
 def test_the_first_case_of_the_readme_has_a_configuration_without_errors(tmp_path: Path) -> None:
     files = re.findall(r"^cat > (\S+) <<'END'\n(.*?)^END$", text(ROOT / "README.md"), re.MULTILINE | re.DOTALL)
     assert [file for file, _ in files] == ["sentinel.yaml", "inventory.yaml"]

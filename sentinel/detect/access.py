@@ -11,11 +11,16 @@ from dataclasses import dataclass
 from functools import partial
 from typing import Any
 
+from sentinel.clock import Micros
 from sentinel.detect.fields import getter, members, single, text
 from sentinel.detect.match import AllOf, Item, Node, items, test
+from sentinel.detect.pipelines import Pipeline
 from sentinel.detect.predicates import Test
 from sentinel.detect.regex import compiled
+from sentinel.detect.rules import Detection
 from sentinel.detect.selections import Reader
+from sentinel.detect.unusual.judge import Names
+from sentinel.detect.unusual.session import SessionPart
 from sentinel.detect.values import ValueRefused, to_number
 from sentinel.inventory import AccessEntry, Inventory, System, normalised
 from sentinel.model import Event, LogSource
@@ -26,7 +31,10 @@ ACTION, RECORDS, BYTES = "access.action", "access.records", "access.bytes"
 TRUST = "access.actor_trust"
 """How sure the actor is: `verified`, or `claimed` (what the client said of itself)."""
 
-FIELDS = (SYSTEM, DATA, ACTOR, SUBJECT, ACTION, RECORDS, BYTES, TRUST)
+ACCOUNT = "access.account"
+"""The actor as the log has it, before names of one person are joined."""
+
+FIELDS = (SYSTEM, DATA, ACTOR, SUBJECT, ACTION, RECORDS, BYTES, TRUST, ACCOUNT)
 """What only the inventory may set."""
 
 SETTABLE = frozenset({"subject", "actor", "records", "bytes"})
@@ -178,8 +186,31 @@ def _optional(capture: Capture) -> Capture:
 MOST_NAMES = 65536
 """Actors whose canonical name is remembered."""
 
-Apply = Callable[[dict[str, Any], Groups], None]
-"""Gives a record's fields the access fields of an entry that holds."""
+Apply = Callable[[dict[str, Any], Groups, Micros], None]
+"""Gives a record's fields the access fields of an entry that holds, at that time."""
+
+
+@dataclass(frozen=True, slots=True)
+class People:
+    """What is known of names: the main name of a person, whose a session is at a time, and what learns it."""
+
+    identity: Callable[[str], str] = str
+    user_of: Callable[[str, Micros], str | None] = lambda _, __: None
+    learner: Callable[[SessionPart, Names], Test] | None = None
+
+    def learners(self, rules: Mapping[int, Detection], names: Pipeline) -> dict[int, Test]:
+        """What learns sessions from events that match a rule, by the rule's number."""
+        if self.learner is None:
+            return {}
+        sessions = {number: rule.about.additions.session for number, rule in rules.items()}
+        return {
+            number: self.learner(session, names.names(rules[number].logsource))
+            for number, session in sessions.items()
+            if session is not None
+        }
+
+
+NOBODY = People()
 
 
 Mark = Callable[[Event], tuple[Entry, ...]]
@@ -187,11 +218,13 @@ Mark = Callable[[Event], tuple[Entry, ...]]
 
 
 class AccessMap:
-    """The entries for one source. `mark` gives an event its access fields."""
+    """The entries for one source. `mark` gives an event its access fields. With `keeps_accounts` the actor is there as
+    the log has it, too.
+    """
 
-    def __init__(self, entries: tuple[Entry, ...], identity: Callable[[str], str]) -> None:
+    def __init__(self, entries: tuple[Entry, ...], people: People, *, keeps_accounts: bool = False) -> None:
         self._entries = entries
-        self._apply = [_applier(entry, identity) for entry in entries]
+        self._apply = [_applier(entry, people, keeps_accounts=keeps_accounts) for entry in entries]
 
     def marker(self, numbers: tuple[int, ...]) -> Mark | None:
         """`mark` for these entries, as one function; None for no entries."""
@@ -206,7 +239,7 @@ class AccessMap:
             groups = match(event)
             if groups is None:
                 return ()
-            apply(event.fields, groups)
+            apply(event.fields, groups, event.time)
             return held
 
         return mark
@@ -223,10 +256,10 @@ class AccessMap:
                 continue
             if held:
                 values: dict[str, Any] = {}
-                self._apply[number](_Overlay(values, event.fields), groups)
+                self._apply[number](_Overlay(values, event.fields), groups, event.time)
                 _join(event.fields, values)
             else:
-                self._apply[number](event.fields, groups)
+                self._apply[number](event.fields, groups, event.time)
             held = (*held, entry)
         return held
 
@@ -257,16 +290,34 @@ class _Names(dict[str, str]):
         return known
 
 
-def _applier(entry: Entry, identity: Callable[[str], str]) -> Apply:
+def _namer(
+    entry: Entry, people: People, canonical: Mapping[str, str], *, keeps_accounts: bool
+) -> Callable[[str, Micros, dict[str, Any]], str] | None:
+    """The actor's name where more is to be done than to look it up; None where not."""
+    is_session = entry.entry.actor is not None and entry.entry.actor.session
+    if not is_session and not keeps_accounts:
+        return None
+
+    def named(actor: str, time: Micros, fields: dict[str, Any]) -> str:
+        if is_session:
+            actor = people.user_of(actor, time) or actor
+        if keeps_accounts:
+            fields[ACCOUNT] = actor
+        return canonical[actor]
+
+    return named
+
+
+def _applier(entry: Entry, people: People, *, keeps_accounts: bool) -> Apply:
     system, action, data = entry.system.name, entry.entry.action, list(entry.entry.data)
     actor_field, normalise = _actor(entry.entry)
-    actor_of = getter(actor_field or ACTOR)
-    canonical = _Names(lambda actor: identity(normalise(actor)))
+    actor_of, canonical = getter(actor_field or ACTOR), _Names(lambda actor: people.identity(normalise(actor)))
+    named = _namer(entry, people, canonical, keeps_accounts=keeps_accounts)
     sources = tuple(("access." + name, field, getter(field)) for name, field in entry.sources)
     numeric = _numeric(entry)
     trust = entry.entry.actor.trust if entry.entry.actor is not None else "claimed"
 
-    def apply(fields: dict[str, Any], groups: Groups) -> None:
+    def apply(fields: dict[str, Any], groups: Groups, time: Micros) -> None:
         fields[SYSTEM] = system
         fields[ACTION] = action
         fields[DATA] = data
@@ -287,7 +338,7 @@ def _applier(entry: Entry, identity: Callable[[str], str]) -> Apply:
             if type(actor) is not str:
                 actor = single(actor_of(fields))
         if actor:
-            fields[ACTOR] = canonical[actor]
+            fields[ACTOR] = canonical[actor] if named is None else named(actor, time, fields)
             fields[TRUST] = trust
         for name in numeric:
             if name in fields:

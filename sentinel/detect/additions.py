@@ -15,6 +15,7 @@ from sentinel.detect.unusual.extract import ExtractPart
 from sentinel.detect.unusual.first_seen import FirstSeenPart
 from sentinel.detect.unusual.score import ScorePart
 from sentinel.detect.unusual.sequence import SequencePart
+from sentinel.detect.unusual.session import SessionPart
 from sentinel.detect.unusual.travel import TravelPart
 from sentinel.durations import Duration
 from sentinel.model import Mode
@@ -120,6 +121,7 @@ class Additions(Part):
     calendar: CalendarPart | None = None
     checks: dict[str, str] = Field(default_factory=dict, validation_alias="validate", serialization_alias="validate")
     travel: TravelPart | None = None
+    session: SessionPart | None = None
     redact: Words = ()
     extract: dict[str, ExtractPart] = Field(default_factory=dict)
     lists: dict[str, list[str] | ListFile] = Field(default_factory=dict)

@@ -63,9 +63,9 @@ class Engine:
         self.rules = rules
         self.hash_text = Hashes(key).__getitem__
         self._entries = tuple(entries)
-        self._identity = identity
         self.lanes: dict[str, Lane] = {}
         self.judges = Judges(rules, self.hash_text, places)
+        self._people = access.People(identity, self.judges.sessions.user_of, self.judges.sessions.learner)
         self.redaction = Redaction(rules, self.hash_text)
         self.tallies = [self.judges.tally(each) for each in (*rules.correlations, *quieted(rules))]
         self._routes = Courses(rules, self.tallies, self.hash_text, self.judges.numbers)
@@ -91,7 +91,7 @@ class Engine:
         self._routes.known[view.name] = {}
         self.judges.open_source(view)
         self.lanes[view.name] = Lane(
-            view, rules.detections, rules.correlations, self._entries, self._identity, self._purpose
+            view, rules.detections, rules.correlations, self._entries, self._people, self._purpose
         )
 
     # --- judging -------------------------------------------------------------------------------------------

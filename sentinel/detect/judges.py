@@ -24,6 +24,7 @@ from sentinel.detect.rules import About, Correlation, Detection, RuleSet
 from sentinel.detect.unusual import baseline, extract, first_seen, score, sequence, travel
 from sentinel.detect.unusual.absence import Absence, AbsencePart
 from sentinel.detect.unusual.judge import Judge, Keys, fingerprint
+from sentinel.detect.unusual.session import Sessions
 from sentinel.detect.unusual.travel import PlaceOf
 from sentinel.detect.windows import STRIDE
 from sentinel.model import Event
@@ -43,6 +44,8 @@ class Judges:
         self._makers: dict[int, list[Callable[[Names], Test]]] = {}
         self._tests: dict[str, dict[int, Test]] = {}
         self.absences = Absences(hash_text)
+        self.sessions = Sessions(hash_text)
+        self.all.append(self.sessions)
         self.of_rule: dict[str, list[Judge[Any]]] = {}
         self._hash = hash_text
         for number, rule in enumerate(rules.detections):

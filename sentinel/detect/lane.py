@@ -5,7 +5,7 @@ Everything that can be decided once is decided here when rules are loaded, so th
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field, replace
 from itertools import groupby
 from typing import Any
@@ -92,7 +92,7 @@ class Lane:
         detections: Sequence[Detection],
         correlations: Sequence[Correlation],
         entries: Sequence[access.Entry],
-        identity: Callable[[str], str] = str,
+        people: access.People = access.NOBODY,
         purpose: Purpose = WATCH,
     ) -> None:
         self.view = view
@@ -102,11 +102,12 @@ class Lane:
         self.last_event: Micros | None = None
         self.heard: Micros | None = None
         self._entries = tuple(entry for entry in entries if route.fits(entry.logsource, view.logsource))
-        self._access = access.AccessMap(self._entries, identity)
         routed = {each: rule for each, rule in enumerate(detections) if route.fits(rule.logsource, view.logsource)}
         used = None
         if not purpose.shows_all:
             used = unseen.used([*routed.values()], correlations, self._entries, view.names)
+        keeps_accounts = used is None or access.ACCOUNT in used
+        self._access = access.AccessMap(self._entries, people, keeps_accounts=keeps_accounts)
         self._parse = view.format.parser(used if used is None or self._are_given else _not_given(used))
         self.unseen = unseen.Unseen(unseen.asked(routed.values(), self._entries), view.format.parser(None))
         self._forgets_given = used is None and not self._are_given
@@ -114,7 +115,8 @@ class Lane:
         self._plain = [number for number, rule in routed.items() if rule.logsource.category != PERSONAL_DATA]
         self._scanner = Scanner(view.format, self._choices(detections))
         first = len(self._entries)
-        self._plans = Plans(routed, first, self._plain, self._access.marker, self._scanner.targets)
+        logins = people.learners(routed, view.names)
+        self._plans = Plans(routed, first, self._plain, self._access.marker, self._scanner.targets, logins)
         self.shares: list[Share] = []
         self._sampled = 0
         self._last_time: dict[int, Micros] = {}

@@ -20,6 +20,7 @@ ON: Mapping[str, tuple[str, ...]] = {
     "checks": ("detection", "filter"),
     "extract": ("detection",),
     "travel": ("detection",),
+    "session": ("detection",),
     "redact": ("detection",),
 }
 """Each condition, and the rules it may stand on: detections, or correlations of some types."""
@@ -116,6 +117,8 @@ def named_fields(additions: Additions) -> set[str]:
     if additions.baseline is not None and additions.baseline.peers is not None:
         found.update(additions.baseline.peers.by)
     found.update(part.source for part in additions.extract.values())
+    if additions.session is not None:
+        found.update((additions.session.id, additions.session.user))
     travel = additions.travel
     if travel is not None:
         found.update(travel.per)

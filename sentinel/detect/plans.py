@@ -4,10 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
+from types import MappingProxyType
 from typing import Final
 
 from sentinel.detect import access
-from sentinel.detect.match import test
+from sentinel.detect.match import all_tests, test
 from sentinel.detect.predicates import Test
 from sentinel.detect.rules import Detection
 from sentinel.detect.scan import Key
@@ -36,7 +37,8 @@ class Plans(dict[Key, Plan]):
     """The plans of one source, each made when first asked for. To be cleared when hits get another meaning.
 
     `detections` are the rules routed to the source, by number. Targets of the scan are its inventory `entries`, and
-    after them the rules in `plain`, those that are not about accesses.
+    after them the rules in `plain`, those that are not about accesses. `logins` are told of each event that matches
+    the rule of their number.
     """
 
     def __init__(
@@ -46,12 +48,14 @@ class Plans(dict[Key, Plan]):
         plain: Sequence[int],
         marker: Callable[[tuple[int, ...]], access.Mark | None],
         targets: Callable[[Key], Sequence[int]],
+        logins: Mapping[int, Test] = MappingProxyType({}),
     ) -> None:
         super().__init__()
         self.filtered: dict[int, int] = {}
         self._plain = plain
         self._personal = sorted(detections.keys() - set(plain))
         self._tests = {number: self._test(number, rule) for number, rule in detections.items()}
+        self._tests |= {number: all_tests([self._tests[number], learn]) for number, learn in logins.items()}
         self._entries = entries
         self._marker = marker
         self._targets = targets
