@@ -19,6 +19,7 @@ from sentinel.formats.base import value_text
 MOST_ENDPOINTS: Final = 20_000
 MOST_FIELDS: Final = 400
 MOST_VALUES: Final = 10_000
+MOST_SUBJECTS: Final = 20
 SAMPLES: Final = 200
 DEEPEST: Final = 4
 
@@ -180,7 +181,9 @@ class Census:
     def _note_subjects(self, endpoint: Endpoint, flat: dict[str, Any]) -> None:
         for name, value in flat.items():
             text = value_text(value)
-            if text and name not in words.ACTORS and (name in endpoint.subjects or words.person_of_name(name)):
+            if not text or name in _ACTORS:
+                continue
+            if name in endpoint.subjects or (len(endpoint.subjects) < MOST_SUBJECTS and words.person_of_name(name)):
                 endpoint.subjects.setdefault(name, Values()).add(text)
 
     def _note_fields(self, flat: dict[str, Any]) -> None:

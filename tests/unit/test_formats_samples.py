@@ -74,3 +74,46 @@ def test_auto_takes_no_single_record_for_one_of_another_format(sample: Sample) -
 def test_every_format_has_a_sample() -> None:
     covered = set().union(*(names_of(sample.spec) for sample in samples()))
     assert FORMATS.keys() - covered == WITHOUT_SAMPLE - covered
+
+
+CSVLOG = (
+    b'2026-11-24 13:37:31.295 CET,"kim","portal",3783,"127.0.0.1:42914",6b05850b.ec7,7,"idle",2026-11-24 13:37:31 CET,'
+    b'3/11,0,LOG,00000,"statement: select ""name""\n  from patients;",,,,,,,,,"psql","client backend",,0'
+)
+
+
+@pytest.mark.parametrize(
+    ("spec", "raw", "statement"),
+    [
+        ("postgresql_csv", CSVLOG, 'select "name"\n  from patients;'),
+        (
+            "postgresql",
+            b"2026-11-24 13:37:31.295 CET [3783] kim@portal LOG:  statement: select 1\n\t  from patients;",
+            "select 1\n\t  from patients;",
+        ),
+    ],
+)
+def test_a_statement_over_several_lines_is_read_where_the_source_joins_them(
+    spec: str, raw: bytes, statement: str
+) -> None:
+    parse = make(spec, OPTIONS).parser(None)
+    parsed = parse(raw, REFERENCE)
+    assert parsed is not None
+    assert parsed[0]["db.query.text"] == statement
+    assert parsed[0]["user.name"] == "kim"
+
+
+def test_the_parts_of_a_quoted_value_alone_are_not_of_the_format() -> None:
+    parse = make("postgresql_csv", OPTIONS).parser(None)
+    assert [parse(part, REFERENCE) for part in CSVLOG.split(b"\n")] == [None, None]
+
+
+def test_a_name_that_looks_like_the_end_of_a_line_does_not_forge_what_comes_after_it() -> None:
+    log = make({"nginx": '$remote_addr - $remote_user [$time_local] "$request" $status'}, OPTIONS)
+    raw = rb'1.2.3.4 - a [04/Mar/2026:02:11:09 +0000] \x22GET /x [04/Mar/2026:03:11:09 +0000] "GET /y HTTP/1.1" 200'
+    parsed = log.parser(None)(raw, REFERENCE)
+    assert parsed is not None
+    assert (parsed[0]["url.path"], parsed[0]["user.name"]) == ("/y", 'a [04/Mar/2026:02:11:09 +0000] "GET /x')
+    ssh = make("sshd", OPTIONS).parser(None)(b"Invalid user x from 6.6.6.6 port 1 from 10.0.0.7 port 22", REFERENCE)
+    assert ssh is not None
+    assert (ssh[0]["source.ip"], ssh[0]["user.name"]) == ("10.0.0.7", "x from 6.6.6.6 port 1")
