@@ -37,7 +37,7 @@ check: $(VENV)/.dev ## what to run before a commit: format, lint, types, layers,
 	$(BIN)/python -m pytest -q tests/unit tests/scenarios
 
 crash: $(VENV)/.dev ## kills and failing disks, state machine; LONG=1: 10,000 kills and hours of it (needs strace)
-	$(if $(LONG),SENTINEL_LONG=1) $(BIN)/python -m pytest -s tests/crash
+	$(if $(LONG),SENTINEL_LONG=1) $(BIN)/python -m pytest -s tests/crash tests/property/test_tail.py
 
 bench: $(VENV)/.dev ## the benchmarks; prints a table and writes docs/benchmarks.md
 	$(BIN)/python -m tests.bench

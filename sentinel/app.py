@@ -150,14 +150,19 @@ class Daemon:
         """Sources, engine and book as the store has them."""
         now = self.clock.now()
         self.engine = self._engine()
-        self.sources = Sources([each.options for each in self.config.sources], self.config.state / "spool", self.wake)
+        self.sources = Sources(
+            [each.options for each in self.config.sources],
+            self.config.state / "spool",
+            self.wake,
+            reading.first_times(self.config.sources),
+        )
         self.sources.open(self.store.positions(), now)
         self.overload = Overload(self.engine, self.sources, self.metrics, self.readiness)
         self.pipeline = Pipeline(
             engine=self.engine,
             blocks=reading.Reading(self.sources, self.config.sources, self.engine),
             book=Book(self.store.cases(), self.config.cases),
-            records=TimedRecords(self.store, self.metrics),
+            records=TimedRecords(self.store, self.metrics, self.sources.stored),
             names=self.vault,
             options=self.config.cases,
             channels=self.channels,
@@ -338,6 +343,7 @@ class Daemon:
         self.sources.close()
         self.courier.stop()
         self.config, self.rulebook, self.channels = loaded, book, made
+        self.lookout.begin_anew()
         self.measure.new_engine()
         self._begin()
         self._make_courier()

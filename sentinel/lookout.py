@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import contextlib
 import logging
+from collections.abc import Iterable
 from typing import TYPE_CHECKING
 
 from sentinel.cases.judging import SENTINEL
 from sentinel.clock import DAY, MINUTE, SECOND, Micros
 from sentinel.clockwatch import ClockWatch, Jump
 from sentinel.detect import actorless, floods
+from sentinel.losses import SILENT, UNREADABLE, Stops
 from sentinel.model import AuditEntry, Finding, Level, Mode
 from sentinel.ownfindings import own_finding
 from sentinel.pipeline import COMMIT_AFTER
@@ -42,9 +44,18 @@ class Lookout:
         self._clock = ClockWatch(daemon.clock.now(), daemon.clock.passed())
         self._looked: Micros = 0
         self._seen: Micros = 0
+        self._stops = self._new_stops()
         self._tried_web = daemon.clock.now()
         self._troubles: dict[str, str] = {}
         self._actorless = actorless.Actorless()
+
+    def begin_anew(self) -> None:
+        """Another configuration is at work."""
+        self._stops = self._new_stops()
+
+    def _new_stops(self) -> Stops:
+        named = {each.name: each.options.silence for each in self._daemon.config.sources}
+        return Stops({name: long for name, long in named.items() if long is not None}, self._daemon.clock.now())
 
     def look(self, now: Micros) -> None:
         """Once a second: metrics, readiness, the service manager."""
@@ -54,7 +65,7 @@ class Lookout:
         daemon = self._daemon
         status = daemon.sources.status()
         daemon.measure.engine(daemon.engine)
-        daemon.measure.sources(status)
+        daemon.measure.sources(status, now)
         daemon.measure.cases(daemon.pipeline.book, now)
         daemon.measure.silenced(daemon.pipeline.silenced)
         with contextlib.suppress(StoreError):
@@ -65,7 +76,7 @@ class Lookout:
             self._tried_web = now
             daemon.web.start()
         self._look_at_log()
-        self._look_at_sources({name: each.trouble for name, each in status.items() if each.trouble})
+        self._look_at_sources({name: each.trouble for name, each in status.items() if each.trouble}, status, now)
         daemon.overload.look(sum(each.unread_bytes for each in status.values()))
         for name in self._actorless.look(daemon.engine.lanes, now):
             day = now - now % DAY
@@ -88,7 +99,10 @@ class Lookout:
         elif was_held and not is_held:
             _log.info("the log of the state can be emptied again")
 
-    def _look_at_sources(self, troubles: dict[str, str]) -> None:
+    def _look_at_sources(self, troubles: dict[str, str], names: Iterable[str], now: Micros) -> None:
+        heard = {name: lane.heard for name, lane in self._daemon.engine.lanes.items()}
+        for gap in self._stops.look(troubles, dict.fromkeys(names) | heard, now):
+            self._daemon.pipeline.lose(gap, now)
         for name, trouble in troubles.items():
             if self._troubles.get(name) != trouble:
                 _log.warning("source %s: %s", name, trouble)
@@ -111,9 +125,9 @@ class Lookout:
         measure.findings(found)
         for gap in pipeline.gaps:
             measure.gap(gap)
-            _log.error(
-                "a stretch of a log was lost before it was read", extra={"source": gap.source, "why": gap.reason}
-            )
+            has_stopped = gap.reason in {SILENT, UNREADABLE}
+            said = "a source has stopped" if has_stopped else "a stretch of a log was lost before it was read"
+            _log.error(said, extra={"source": gap.source, "why": gap.reason})
         pipeline.gaps.clear()
         for finding in found:
             if not finding.update:

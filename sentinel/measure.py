@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import contextlib
 from collections import Counter
-from collections.abc import Iterable
+from collections.abc import Callable, Collection, Iterable
 from pathlib import Path
 from typing import Protocol
 
@@ -18,7 +18,7 @@ from sentinel.cases.clocks import RUNNING_STATES, remaining
 from sentinel.clock import SECOND, Micros
 from sentinel.detect.engine import Engine
 from sentinel.metrics import Metrics
-from sentinel.model import Finding, Gap, State
+from sentinel.model import Finding, Gap, Position, State
 from sentinel.sources.base import SourceStatus
 from sentinel.store.batch import Batch
 from sentinel.store.outbox import Standing
@@ -48,11 +48,14 @@ class Records(Protocol):
 
 
 class TimedRecords:
-    """The store, with its commits timed and the cases counted that they open."""
+    """The store, with its commits timed and the cases counted that they open; `stored` hears of positions on disk."""
 
-    def __init__(self, records: Records, metrics: Metrics) -> None:
+    def __init__(
+        self, records: Records, metrics: Metrics, stored: Callable[[Collection[Position]], None] = lambda _: None
+    ) -> None:
         self._records = records
         self._metrics = metrics
+        self._stored = stored
         self.subjects = records.subjects
         self.case_of_finding = records.case_of_finding
 
@@ -60,6 +63,7 @@ class TimedRecords:
         """Everything of the batch, or nothing. Raises StoreError."""
         with self._metrics.commit_seconds.time():
             self._records.commit(batch)
+        self._stored(batch.positions.values())
         for verdict in batch.verdicts:
             if any(entry.act == "case.opened" for entry in verdict.audit):
                 self._metrics.cases_opened.labels(verdict.case.level.word).inc()
@@ -134,12 +138,17 @@ class Measure:
             elif finding.suppressed:
                 self._count(self.metrics.suppressed, finding.suppressed, ("again", finding.id), finding.rule)
 
-    def sources(self, status: dict[str, SourceStatus]) -> None:
+    def sources(self, status: dict[str, SourceStatus], now: Micros) -> None:
         """How far each source is behind and whether it can be read."""
         for name, each in status.items():
             self.metrics.source_unread_bytes.labels(name).set(each.unread_bytes)
             self.metrics.source_up.labels(name).set(0 if each.trouble else 1)
             self._count(self.metrics.cut_records, each.cut_records, ("cut", name), name)
+            age = 0 if each.unread_since is None else max(0, now - each.unread_since)
+            self.metrics.source_unread_age.labels(name).set(age / SECOND)
+            self._count(self.metrics.unterminated_records, each.unterminated_records, ("open", name), name)
+            self._count(self.metrics.source_found, each.told, ("told", name), name, "event")
+            self._count(self.metrics.source_found, each.seen, ("seen", name), name, "look")
 
     def gap(self, gap: Gap) -> None:
         """A stretch of a log was lost."""

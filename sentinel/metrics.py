@@ -43,6 +43,15 @@ class Metrics:
         self.source_unread_bytes = self._gauge(
             "source_unread_bytes", "Bytes written to the source's files and not yet judged.", "source"
         )
+        self.source_unread_age = self._gauge(
+            "source_unread_age_seconds", "At most so old is the oldest record written and not yet judged.", "source"
+        )
+        self.source_found = self._counter(
+            "source_found", "Times that a source had something new, by what told of it: event or look.", "source", "by"
+        )
+        self.unterminated_records = self._counter(
+            "unterminated_records", "Last lines of finished files that never got a newline.", "source"
+        )
         self.source_last_event = self._gauge(
             "source_last_event_timestamp_seconds", "Time of the newest event of the source.", "source"
         )

@@ -15,6 +15,7 @@ from typing import Protocol
 from sentinel import silences
 from sentinel.cases import identity
 from sentinel.cases.book import Book
+from sentinel.cases.clocks import RUNNING_STATES
 from sentinel.cases.judging import concerns_a_case, digest, judge
 from sentinel.cases.options import CaseOptions
 from sentinel.cases.reminders import remind
@@ -25,7 +26,8 @@ from sentinel.clock import SECOND, Micros
 from sentinel.covering import Covering
 from sentinel.detect import state
 from sentinel.detect.engine import Engine
-from sentinel.model import AuditEntry, Block, Case, Evidence, Finding, Gap, Notification, State, Verdict
+from sentinel.losses import Losses, may_be_personal
+from sentinel.model import AuditEntry, Block, Case, Evidence, Finding, Gap, Notification, Verdict
 from sentinel.routing import NEWS, kind_of
 from sentinel.silences import Silence
 from sentinel.store.batch import Batch
@@ -65,16 +67,6 @@ class Records(Protocol):
         """The case that a finding is in."""
 
 
-class Names(Protocol):
-    """What turns clear values into what may be stored."""
-
-    def hash64(self, text: str) -> int:
-        """The keyed hash of a text."""
-
-    def pseudonym(self, kind: str, value: str) -> str:
-        """The name by which a value is shown."""
-
-
 Route = Callable[[Notification], Sequence[str]]
 """The names of the channels that are to hear of a message."""
 
@@ -95,7 +87,7 @@ class Pipeline:
         blocks: Blocks,
         book: Book,
         records: Records,
-        names: Names,
+        names: identity.Names,
         options: CaseOptions,
         channels: Mapping[str, Channel],
         route: Route,
@@ -118,6 +110,7 @@ class Pipeline:
         self.commit_after = COMMIT_AFTER
         self._records = records
         self._names = names
+        self._losses = Losses(may_be_personal(engine.lanes))
         self._batch = Batch()
         self._covering = Covering()
         self._since: Micros | None = None
@@ -154,10 +147,7 @@ class Pipeline:
             self._touch(now)
             self._decide(finding, None, now)
         for gap in self.blocks.gaps():
-            self._touch(now)
-            self._batch.gap(gap)
-            self._covering.lose(gap)
-            self.gaps.append(gap)
+            self.lose(gap, now)
         self._remind(now)
         self._tell_storm(now)
         if self.is_due(now):
@@ -223,7 +213,7 @@ class Pipeline:
         if not concerns_a_case(finding):
             return
         known = self._case_for(finding)
-        if finding.update and (known is None or not _is_undecided(known)):
+        if finding.update and (known is None or known.state not in RUNNING_STATES):
             return
         key = identity.key_of(finding)
         key_hash = known.key_hash if finding.update and known else self._names.hash64(identity.key_text(key))
@@ -316,6 +306,15 @@ class Pipeline:
         self._touch(now)
         self._decide(finding, None, now)
 
+    def lose(self, gap: Gap, now: Micros) -> None:
+        """Something could not be read: written down, and told once an episode."""
+        self._touch(now)
+        self._batch.gap(gap)
+        self._covering.lose(gap)
+        self.gaps.append(gap)
+        for finding in self._losses.findings(gap, now):
+            self.note(finding, now)
+
     def audit(self, entry: AuditEntry, now: Micros) -> None:
         """Something that belongs to no case is in the trail with the next commit."""
         self._touch(now)
@@ -392,7 +391,3 @@ class Pipeline:
             for each in news:
                 self._batch.settle(each.id, name, message.id)
         self._gathered.clear()
-
-
-def _is_undecided(case: Case) -> bool:
-    return case.state in (State.OPEN, State.CONFIRMED, State.NOTIFIED)

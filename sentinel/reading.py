@@ -13,6 +13,7 @@ from sentinel.formats.base import FormatOptions
 from sentinel.model import Block, Gap
 from sentinel.settings import SourceConfig
 from sentinel.sources import Sources
+from sentinel.sources.base import FirstTime
 
 _log = logging.getLogger(__name__)
 
@@ -28,6 +29,23 @@ def view(source: SourceConfig, spec: formats.Spec) -> SourceView:
 def views(sources: Iterable[SourceConfig]) -> list[SourceView]:
     """Those sources whose format is named; `auto` is decided by the first block. Raises FormatError."""
     return [view(source, source.format) for source in sources if source.format != AUTO]
+
+
+def first_times(sources: Iterable[SourceConfig]) -> FirstTime:
+    """How the time of the first event is seen in the first lines of a file of one of these sources."""
+    configured = {each.name: each for each in sources}
+
+    def first_time(name: str, lines: bytes, reference: Micros) -> Micros | None:
+        source = configured[name]
+        try:
+            spec = formats.sniff(lines)[0] if source.format == AUTO else source.format
+            parse = view(source, spec).format.parser(None)
+        except formats.FormatError:
+            return None
+        found = (parse(line, reference) for line in lines.splitlines())
+        return next((each[1] for each in found if each is not None and each[1] is not None), None)
+
+    return first_time
 
 
 class Reading:

@@ -8,6 +8,7 @@ from __future__ import annotations
 import json
 from collections.abc import Callable
 from hashlib import sha256
+from typing import Protocol
 
 from sentinel.clock import Micros
 from sentinel.model import Finding
@@ -19,6 +20,16 @@ Key = tuple[tuple[str, str], ...]
 
 _OPEN_FIELDS = frozenset({"historical", "rule"})
 """Fields of a case key whose values name a rule, never a person."""
+
+
+class Names(Protocol):
+    """What turns clear values into what may be stored."""
+
+    def hash64(self, text: str) -> int:
+        """The keyed hash of a text."""
+
+    def pseudonym(self, kind: str, value: str) -> str:
+        """The name by which a value is shown."""
 
 
 def case_id(finding: Finding) -> str:

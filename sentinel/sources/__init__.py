@@ -6,13 +6,13 @@ A new type is one file in this folder and one line in `TYPES`.
 from __future__ import annotations
 
 import threading
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Collection, Iterable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
 from sentinel.clock import Micros
 from sentinel.model import Block, Gap, Position
-from sentinel.sources.base import Source, SourceStatus
+from sentinel.sources.base import FirstTime, Source, SourceStatus
 from sentinel.sources.file import FileOptions, file_source
 from sentinel.sources.journal import Journal, JournalOptions
 from sentinel.sources.options import SourceOptions
@@ -34,11 +34,12 @@ __all__ = [
 
 @dataclass(frozen=True, slots=True)
 class Surroundings:
-    """What a source is given besides its options: a folder of its own to write to, and how to wake the reader."""
+    """What a source is given besides its options: a folder to write to, how to wake the reader, how to see a time."""
 
     folder: Path
     wake: threading.Event
     wakeup: WakeUp
+    first_time: FirstTime = lambda *_: None
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,7 +52,7 @@ class SourceType:
 
 def _file(options: SourceOptions, surroundings: Surroundings) -> Source:
     assert isinstance(options, FileOptions)
-    return file_source(options, surroundings.wakeup)
+    return file_source(options, surroundings.wakeup, surroundings.first_time)
 
 
 def _stdin(options: SourceOptions, surroundings: Surroundings) -> Source:
@@ -82,10 +83,16 @@ class Sources:
     `wake` is set, by another thread, when there may be something to read. `folder` is where sources may keep files.
     """
 
-    def __init__(self, options: Iterable[SourceOptions], folder: Path, wake: threading.Event | None = None) -> None:
+    def __init__(
+        self,
+        options: Iterable[SourceOptions],
+        folder: Path,
+        wake: threading.Event | None = None,
+        first_time: FirstTime = lambda *_: None,
+    ) -> None:
         self.wake = wake if wake is not None else threading.Event()
         self._wakeup = WakeUp(self.wake)
-        surroundings = Surroundings(folder, self.wake, self._wakeup)
+        surroundings = Surroundings(folder, self.wake, self._wakeup, first_time)
         self._sources = {each.name: make(each, surroundings) for each in options}
         self._turn = 0
         self._preferred: frozenset[str] = frozenset()
@@ -133,6 +140,13 @@ class Sources:
     def forgotten(self) -> list[tuple[str, int]]:
         """Source and stream of every position the store may drop, since this was last asked."""
         return [(name, stream) for name, source in self._sources.items() for stream in source.forgotten()]
+
+    def stored(self, positions: Collection[Position]) -> None:
+        """These positions are on disk now."""
+        for name, source in self._sources.items():
+            mine = [each for each in positions if each.source == name]
+            if mine:
+                source.stored(mine)
 
     def status(self) -> dict[str, SourceStatus]:
         """How each source is doing, by name."""

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Protocol
 
@@ -16,7 +16,10 @@ __all__ = ["Gap", "Source", "SourceStatus"]
 class SourceStatus:
     """How a source is doing; numbers only, for metrics and /readyz. `unread_bytes` is written but not yet handed out.
 
-    `cut_records` counts records too long to be judged whole: their first and last 64 KiB were handed out.
+    Everything written before `unread_since` has been handed out; None where nothing waits. `cut_records` counts records
+    too long to be judged whole: their first and last 64 KiB were handed out. `unterminated_records` are last lines that
+    never got a newline. `told` and `seen` count how often something new was found because an event told of it, and
+    because it was looked for.
     `trouble` is empty when all is well, otherwise a sentence without personal data for logs and doctor.
     """
 
@@ -24,6 +27,14 @@ class SourceStatus:
     unread_bytes: int
     trouble: str = ""
     cut_records: int = 0
+    unread_since: Micros | None = None
+    unterminated_records: int = 0
+    told: int = 0
+    seen: int = 0
+
+
+FirstTime = Callable[[str, bytes, Micros], Micros | None]
+"""Source, the first lines of a file, a moment near its last change -> the time of its first event, if one is seen."""
 
 
 class Source(Protocol):
@@ -49,6 +60,9 @@ class Source(Protocol):
 
     def forgotten(self) -> list[int]:
         """Streams whose positions the store may drop (file gone and read to its end), since this was last asked."""
+
+    def stored(self, positions: Sequence[Position]) -> None:
+        """These positions of this source are on disk now, with all that followed from the records before them."""
 
     def status(self) -> SourceStatus:
         """How it is doing."""

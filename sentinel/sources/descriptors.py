@@ -38,6 +38,12 @@ class Descriptors:
         self.waiting.setdefault(stream.number, stream)
         return False
 
+    def manage_with_fewer(self, stream: Stream) -> bool:
+        """The machine gave none: the stream waits, and a few are left for others; False where none was had at all."""
+        self._most = max(1, len(self.opened) - 8)
+        self.waiting.setdefault(stream.number, stream)
+        return bool(self.opened)
+
     def open_waiting(self, open_: Callable[[Stream], None]) -> bool:
         """Open some of those that wait for a descriptor; say whether there is one to read now."""
         has_any, refused, self._is_trying = False, 0, True

@@ -7,6 +7,7 @@ from typing import Annotated, Literal
 
 from pydantic import Field, StringConstraints
 
+from sentinel.sources.base import FirstTime
 from sentinel.sources.coding import Coding
 from sentinel.sources.grouping import Grouping, Multiline
 from sentinel.sources.options import SourceOptions
@@ -30,7 +31,7 @@ class FileOptions(SourceOptions):
     multiline: Multiline | None = None
 
 
-def file_source(options: FileOptions, wakeup: WakeUp) -> Tail:
+def file_source(options: FileOptions, wakeup: WakeUp, first_time: FirstTime) -> Tail:
     """The source as configured; it opens nothing yet."""
     patterns = [os.path.normpath(pattern) for pattern in options.paths]
     style = Style(
@@ -38,4 +39,4 @@ def file_source(options: FileOptions, wakeup: WakeUp) -> Tail:
         coding=Coding(options.encoding) if options.encoding != "auto" else None,
     )
     wakeups = None if options.poll else wakeup
-    return Tail(options, patterns, follow=options.follow_symlinks, wakeup=wakeups, style=style)
+    return Tail(options, patterns, follow=options.follow_symlinks, wakeup=wakeups, style=style, first_time=first_time)

@@ -99,6 +99,11 @@ def log_of(path: str) -> str:
     return os.path.join(folder, plain)
 
 
+def is_packed_name(name: str) -> bool:
+    """Compressors name their files so."""
+    return _PACKED.search(name) is not None
+
+
 def may_be_copy(path: str, log: str) -> bool:
     """The name is one that a copy of the log may have: it goes on where the log's name ends, and is not that name."""
     name, live = os.path.basename(path), os.path.basename(log)

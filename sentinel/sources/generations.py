@@ -7,6 +7,7 @@ before.
 
 from __future__ import annotations
 
+import errno
 import logging
 import os
 from collections import deque
@@ -15,16 +16,29 @@ from collections.abc import Iterable, Mapping
 from sentinel.clock import MINUTE, SECOND, Micros
 from sentinel.sources.base import Gap
 from sentinel.sources.descriptors import Descriptors
-from sentinel.sources.folder import Found, folder_of, listing, log_of, look_at, may_be_copy, open_log, stem_of
-from sentinel.sources.identity import Inode, Place, begins_alike, inode_of
-from sentinel.sources.packed import is_beginning_of, is_compressed
-from sentinel.sources.reunion import Reunited, copy_of
+from sentinel.sources.folder import (
+    Found,
+    folder_of,
+    is_packed_name,
+    listing,
+    log_of,
+    look_at,
+    may_be_copy,
+    open_log,
+    stem_of,
+)
+from sentinel.sources.identity import Inode, Place, inode_of
+from sentinel.sources.reunion import Reunited, copy_of, is_beginning, is_compressed_of
 from sentinel.sources.stream import Stream, Style
 
 # How long a rotated file that no pattern names is still looked at: its writer may not have turned to the new one.
 LINGER: Micros = 10 * MINUTE
 # How long a finished file is left to its writer before a last line without newline is taken to be whole.
 QUIET: Micros = 5 * SECOND
+
+_NO_DESCRIPTOR = {errno.EMFILE, errno.ENFILE}
+REWRITTEN = 3
+"""Written anew so often, each within a minute of the one before, a log is one that does not grow."""
 
 logger = logging.getLogger(__name__)
 
@@ -50,6 +64,7 @@ class Generations:
         self._stems: dict[str, list[Stream]] = {}
         self._shadows: dict[tuple[int, int], tuple[int, Found]] = {}
         self._troubles: dict[str, str] = {}
+        self._rewritten: dict[str, tuple[int, Micros]] = {}
 
     def inodes(self) -> set[tuple[int, int]]:
         """The inodes that belong to a stream."""
@@ -145,8 +160,11 @@ class Generations:
 
     def replaced(self, stream: Stream, now: Micros) -> None:
         """The file was cut or overwritten: what it holds now is a new generation; the old one may live in a copy."""
-        fd, stream.fd = stream.fd, None
-        if fd is not None:
+        fd = stream.hand_over()
+        if fd is not None and stream.at != stream.log and stream.at in self.found:
+            # A copy may have been written over an older one: the next look tells whose it is.
+            os.close(fd)
+        elif fd is not None:
             new = self.enter(Place(path=stream.at, inode=stream.inode), now)
             new.is_matched, new.is_ended = stream.is_matched, new.log != new.path
             self._attach(new, fd, stream.inode, stream.at)
@@ -155,6 +173,18 @@ class Generations:
             if stream.unread():
                 self.report(stream, "truncated", stream.offset, stream.size)
             self.depart(stream)
+            self._note_rewriting(stream.at, now)
+
+    def _note_rewriting(self, path: str, now: Micros) -> None:
+        times, last = self._rewritten.get(path, (0, now))
+        self._rewritten[path] = (times + 1 if 0 <= now - last < MINUTE else 1, now)
+
+    def rewritten(self, now: Micros) -> Iterable[str]:
+        """The logs that are written anew each time instead of growing: their lines are read each time."""
+        self._rewritten = {path: each for path, each in self._rewritten.items() if 0 <= now - each[1] < MINUTE}
+        for path, (times, _) in self._rewritten.items():
+            if times >= REWRITTEN:
+                yield f"'{shown(path)}' is written anew again and again, and read anew each time: let it be appended to"
 
     def finish(self, stream: Stream, quiet: Micros, now: Micros) -> None:
         """The generation has ended and was read to its end."""
@@ -197,7 +227,8 @@ class Generations:
         except FileNotFoundError:
             return
         except OSError as error:
-            self.refuse(stream, error)
+            if error.errno not in _NO_DESCRIPTOR or not self.descriptors.manage_with_fewer(stream):
+                self.refuse(stream, error)
             return
         try:
             inode = inode_of(fd)
@@ -271,8 +302,13 @@ class Generations:
             self._shadows[found.key] = (original.number, found)
 
     def has_read(self, found: Found, log: str) -> bool:
-        """The file holds what was read of some stream of the log."""
-        return any(copy_of(each.place(), [found], follow=self.follow) for each in self._logs.get(log, []))
+        """The file holds what was read of some stream of the log, or is one of them, compressed."""
+        streams = self._logs.get(log, [])
+        return any(copy_of(each.place(), [found], follow=self.follow) for each in streams) or any(
+            is_compressed_of(found, each.fd, follow=self.follow)
+            for each in streams
+            if each.fd is not None and each.packed is None
+        )
 
     def forget_copies(self, present: Mapping[tuple[int, int], Found]) -> None:
         """Copies that are gone are no longer known."""
@@ -281,7 +317,9 @@ class Generations:
     def _possible_originals(self, found: Found) -> list[Stream]:
         name = found.path.rpartition("/")[2]
         near = [stream for end in range(1, len(name) + 1) for stream in self._stems.get(name[:end], ())]
-        return [each for each in near if each.offset and found.path != each.path and may_be_copy(found.path, each.log)]
+        is_packed = is_packed_name(name)
+        known = [each for each in near if each.offset or (is_packed and each.fd is not None)]
+        return [each for each in known if found.path != each.path and may_be_copy(found.path, each.log)]
 
     def _is_copy(self, found: Found, original: Stream, now: Micros) -> bool:
         """The file is the beginning of the original. One that turns out to be replaced goes on in its copy, if any."""
@@ -295,7 +333,9 @@ class Generations:
                 self.replaced(original, now)
                 return False
             # One without content has nothing to read, and may be a copy just begun.
-            return self._begins_alike(found, original.fd) if found.size else log_of(found.path) != found.path
+            return (
+                is_beginning(found, original.fd, follow=self.follow) if found.size else log_of(found.path) != found.path
+            )
         except OSError as error:
             self.refuse(original, error)
             return False
@@ -304,20 +344,10 @@ class Generations:
                 original.rest()
                 original.rested, original.behind = rested, behind
 
-    def _begins_alike(self, found: Found, original: int) -> bool:
-        try:
-            fd = open_log(found.path, follow=self.follow)
-        except OSError:
-            return False
-        try:
-            return is_beginning_of(fd, original) if is_compressed(fd) else begins_alike(fd, original)
-        finally:
-            os.close(fd)
-
     def _adopt(self, stream: Stream, now: Micros, *refused: tuple[int, int]) -> bool:
         """Let the stream go on in a copy of its file; say whether there is one."""
         # What is at rest may have been deleted, and its inode be the copy's by now.
-        taken = {each.inode.key for each in self.streams.values() if each.fd is not None}
+        taken = {each.inode.key for each in self.descriptors.opened.values()}
         taken |= {stream.inode.key, *refused}
         nearby = [*self.found.values(), *listing(folder_of(stream.at))]
         copy = copy_of(stream.place(), [each for each in nearby if each.key not in taken], follow=self.follow)

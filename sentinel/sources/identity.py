@@ -125,7 +125,7 @@ def is_same(fd: int, size: int, place: Place) -> bool:
     return size >= place.offset and holds(fd, place.rungs[-1]) and head_holds(fd, place)
 
 
-def is_beginning(fd: int, size: int, place: Place) -> bool:
+def is_start(fd: int, size: int, place: Place) -> bool:
     """The file, shorter than the place's offset, is a beginning of what was read there, as far as the marks tell."""
     if not 0 < size < place.offset:
         return False

@@ -130,6 +130,9 @@ class Journal:
     def forgotten(self) -> list[int]:
         return []
 
+    def stored(self, positions: Sequence[Position]) -> None:
+        """Nothing of the journal is waiting for that."""
+
     def status(self) -> SourceStatus:
         return SourceStatus(streams=1, unread_bytes=0, trouble=self._trouble)
 

@@ -8,6 +8,7 @@ from typing import Annotated, Literal
 from pydantic import BaseModel, ConfigDict, StringConstraints
 
 from sentinel.clock import DAY, HOUR, MINUTE, SECOND, Micros
+from sentinel.durations import Duration
 
 _UNITS: dict[str, Micros] = {"s": SECOND, "m": MINUTE, "h": HOUR, "d": DAY}
 _HISTORY = r"^(all|[0-9]{1,6}[smhd])$"
@@ -20,13 +21,14 @@ class SourceOptions(BaseModel):
     """`start` says where the files that exist at the very first start begin; later ones always begin at byte 0.
 
     `history` is how far before the first start an event may have happened and still be treated as new: a whole number
-    with s, m, h or d, or `all`.
+    with s, m, h or d, or `all`. `silence` is for how long nothing may come before that is found and told.
     """
 
     model_config = ConfigDict(extra="forbid", strict=True, frozen=True)
 
     name: Name
     type: str
+    silence: Duration | None = None
     start: Literal["beginning", "end"] = "beginning"
     history: History = "24h"
 

@@ -10,9 +10,10 @@ import os
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 
+from sentinel.sources.coding import coding_of, mark_length
 from sentinel.sources.folder import Found, log_of, may_be_copy, open_log
-from sentinel.sources.identity import Place, highest_rung, inode_of, is_beginning, is_same
-from sentinel.sources.packed import first_bytes, holds_place, is_compressed
+from sentinel.sources.identity import Place, begins_alike, highest_rung, inode_of, is_same, is_start
+from sentinel.sources.packed import first_bytes, holds_place, is_beginning_of, is_compressed
 
 
 @dataclass(frozen=True, slots=True)
@@ -22,6 +23,8 @@ class Reunited:
     found: Found
     offset: int
 
+
+_FIRST = 1 << 14
 
 Test = Callable[[int, Found, Place], int | None]
 """Where to go on in the open file, None where it is not the place's."""
@@ -52,6 +55,45 @@ def copy_of(place: Place, files: Iterable[Found], *, follow: bool) -> Reunited |
     """The file among these that holds what was read at the place, the longest first."""
     longest_first = sorted(files, key=lambda each: (each.size, each.modified), reverse=True)
     return first_match(place, longest_first, _same_content, follow=follow)
+
+
+def is_beginning(found: Found, original: int, *, follow: bool) -> bool:
+    """What the file holds, compressed or not, is a beginning of the open original; false where it cannot be opened."""
+    return _compared(
+        found, lambda fd: is_beginning_of(fd, original) if is_compressed(fd) else begins_alike(fd, original), follow
+    )
+
+
+def is_compressed_of(found: Found, original: int, *, follow: bool) -> bool:
+    """The file is compressed, and holds a beginning of the open original."""
+    return _compared(found, lambda fd: is_compressed(fd) and is_beginning_of(fd, original), follow)
+
+
+def _compared(found: Found, holds: Callable[[int], bool], follow: bool) -> bool:
+    try:
+        fd = open_log(found.path, follow=follow)
+    except OSError:
+        return False
+    try:
+        return holds(fd)
+    finally:
+        os.close(fd)
+
+
+def first_lines(found: Found, *, follow: bool) -> bytes:
+    """Some of the first whole lines of what the file holds; none where it cannot be read."""
+    try:
+        fd = open_log(found.path, follow=follow)
+    except OSError:
+        return b""
+    try:
+        first = first_bytes(fd, _FIRST) if is_compressed(fd) else os.pread(fd, _FIRST, 0)
+    except OSError:
+        return b""
+    finally:
+        os.close(fd)
+    coding = coding_of(first)
+    return coding.text(first[mark_length(first, coding) : coding.last_end(first)])
 
 
 def first_match(place: Place, files: Iterable[Found], test: Test, *, follow: bool) -> Reunited | None:
@@ -98,7 +140,7 @@ def _same_content(fd: int, found: Found, place: Place) -> int | None:
         return place.offset
     # A copy made before the last lines were read from the original ends earlier: all of it has been read.
     is_elsewhere = found.key != place.inode.key and found.path != place.path
-    return found.size if is_elsewhere and is_beginning(fd, found.size, place) else None
+    return found.size if is_elsewhere and is_start(fd, found.size, place) else None
 
 
 def _cut_short(fd: int, found: Found, place: Place) -> int | None:

@@ -2,13 +2,15 @@
 
 A pipe cannot be read twice, so that a record would be lost with a crash between reading and judging. Therefore every
 piece is appended to `NAME.spool` in the state folder and synced to disk before it is handed out, and the spool is
-followed like any log, with positions. The spool is not shortened: what is in it is kept until it is deleted by hand
-while the daemon is stopped.
+followed like any log, with positions. It is rotated by itself, and what was rotated, read to its end and committed is
+deleted, but for the last few pieces, which evidence may still be looked up in.
 """
 
 from __future__ import annotations
 
+import glob
 import os
+import re
 import select
 import threading
 from collections.abc import Sequence
@@ -19,13 +21,20 @@ from typing import Literal
 from sentinel.clock import Micros
 from sentinel.model import Block, Gap, Position
 from sentinel.sources.base import SourceStatus
+from sentinel.sources.folder import Found, listing
 from sentinel.sources.grouping import Grouping, Multiline
+from sentinel.sources.identity import from_text
 from sentinel.sources.options import SourceOptions
 from sentinel.sources.stream import Style
 from sentinel.sources.tail import Tail
 
 _PIECE = 1 << 16
 _RETRY_MILLISECONDS = 1000
+SEGMENT = 4 << 20
+"""So long the spool is when it is rotated."""
+
+KEPT_SEGMENTS = 4
+"""So many finished pieces of the spool are kept."""
 
 
 class StdinOptions(SourceOptions):
@@ -41,13 +50,14 @@ class Stdin:
     def __init__(self, options: StdinOptions, folder: Path, wake: threading.Event, fd: int = 0) -> None:
         self.name = options.name
         self._spool = folder / f"{options.name}.spool"
-        grouping = Grouping(options.multiline) if options.multiline is not None else None
-        self._tail = Tail(options, [str(self._spool)], style=Style(grouping))
+        self._grouping = grouping = Grouping(options.multiline) if options.multiline is not None else None
+        self._tail = Tail(options, [str(self._spool), f"{glob.escape(str(self._spool))}.*"], style=Style(grouping))
         self._wake = wake
         self._fd = fd
         self._trouble = ""
         self._thread: threading.Thread | None = None
         self._stop_read, self._stop_write = -1, -1
+        self._finished: list[tuple[int, int]] = []
 
     def open(self, positions: Sequence[Position], now: Micros) -> None:
         """Raises OSError where the spool cannot be written."""
@@ -57,6 +67,21 @@ class Stdin:
             self._thread = threading.Thread(target=self._pour, args=(spool,), name=f"stdin {self.name}", daemon=True)
             self._thread.start()
         self._tail.open(positions, now)
+        self._finished.clear()
+        self.stored(positions)
+
+    def stored(self, positions: Sequence[Position]) -> None:
+        for position in sorted(positions, key=lambda each: each.stream):
+            place, _ = from_text(position.state)
+            if place is not None and place.done and place.inode.key not in self._finished:
+                self._finished.append(place.inode.key)
+        while len(self._finished) > KEPT_SEGMENTS:
+            self._delete(self._finished.pop(0))
+
+    def _delete(self, key: tuple[int, int]) -> None:
+        for each in self._rotated():
+            if each.key == key:
+                Path(each.path).unlink(missing_ok=True)
 
     def read(self, now: Micros) -> Block | None:
         return self._tail.read(now)
@@ -102,13 +127,38 @@ class Stdin:
         try:
             last = b"\n"
             while piece := self._next_piece():
+                cut = self._end_of_record(piece) if os.fstat(spool).st_size >= SEGMENT else 0
+                if cut and not self._keep(spool, piece[:cut]):
+                    return
+                spool = self._rotate(spool) if cut else spool
                 last = piece
-                if not self._keep(spool, piece):
+                if not self._keep(spool, piece[cut:]):
                     return
             if not last.endswith(b"\n"):
                 self._keep(spool, b"\n")
         finally:
             os.close(spool)
+
+    def _end_of_record(self, piece: bytes) -> int:
+        end = piece.rfind(b"\n") + 1
+        return self._grouping.starts(piece[:end])[-1] if end and self._grouping is not None else end
+
+    def _rotate(self, spool: int) -> int:
+        """The spool has another name, and a new one is begun; where that cannot be, it goes on as it is."""
+        numbers = [int(each.path.rpartition(".")[2]) for each in self._rotated()]
+        target = f"{self._spool}.{max(numbers, default=0) % 99_999 + 1}"
+        try:
+            self._spool.rename(target)
+            fresh = self._open_spool()
+        except OSError as error:
+            self._trouble = f"the spool cannot be rotated: {error.strerror}"
+            return spool
+        os.close(spool)
+        return fresh
+
+    def _rotated(self) -> list[Found]:
+        found = listing(str(self._spool.parent))
+        return [each for each in found if re.fullmatch(r"\.\d+", each.path.removeprefix(str(self._spool)))]
 
     def _next_piece(self) -> bytes:
         """b"" at the end of the input, and when the source is being closed."""

@@ -42,7 +42,8 @@ class Stream:
     with which a file at rest was left, None where it was never open or has to be opened again. `is_stored` says that
     some position of it was handed out; `is_open_group` that a record of several lines waits for its end,
     `is_unfinished` that a compressed file breaks off; `is_settled` that it was last changed seconds ago; `has_more`
-    that the last block was not all there was. All that was written before `unread_since` has been handed out.
+    that the last block was not all there was; `is_told` that an event told of a change. All that was written before
+    `unread_since` has been handed out.
     """
 
     def __init__(  # noqa: PLR0915  (what a generation is, and how it stands, each part once)
@@ -77,7 +78,7 @@ class Stream:
         self.cut_records = 0
         self.unterminated_records = 0
         self.is_stored = False
-        self.is_open_group = self.is_unfinished = self.is_settled = self.has_more = False
+        self.is_open_group = self.is_unfinished = self.is_settled = self.has_more = self.is_told = False
         self.rested: tuple[int, int] | None = None
         style = style or Style()
         begun = Coding(place.coding) if place.coding else PLAIN if place.offset else None
@@ -145,6 +146,12 @@ class Stream:
             os.close(self.fd)
             self.fd = self.packed = None
             self._opened.pop(self.number, None)
+
+    def hand_over(self) -> int | None:
+        """The descriptor, which is the caller's from now on."""
+        fd, self.fd, self.packed = self.fd, None, None
+        self._opened.pop(self.number, None)
+        return fd
 
     def is_replaced(self) -> bool:
         """The open file no longer holds what was read from it."""

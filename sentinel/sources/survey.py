@@ -11,10 +11,11 @@ import os
 from collections.abc import Iterable, Mapping
 
 from sentinel.clock import MINUTE, Micros
+from sentinel.sources.base import FirstTime
 from sentinel.sources.folder import Found, expand, folder_of, folders_of, listing, log_of
 from sentinel.sources.generations import LINGER, QUIET, Generations
 from sentinel.sources.identity import Place
-from sentinel.sources.reunion import reunite
+from sentinel.sources.reunion import first_lines, reunite
 from sentinel.sources.stream import Stream
 
 PATIENCE = 10 * MINUTE
@@ -26,18 +27,22 @@ logger = logging.getLogger(__name__)
 class Survey:
     """Looks for one source. `folders` is where its files can appear."""
 
-    def __init__(self, generations: Generations, patterns: Iterable[str]) -> None:
+    def __init__(
+        self, generations: Generations, patterns: Iterable[str], first_time: FirstTime = lambda *_: None
+    ) -> None:
         self.folders: set[str] = set()
         self._known = generations
         self._patterns = tuple(patterns)
+        self._first_time = first_time
         self._missing: dict[int, Place] = {}
         self._missing_since: Micros = 0
         self._last_seen: dict[str, tuple[tuple[int, int], int]] = {}
         self._troubles: dict[str, str] = {}
+        self._rewritten: list[str] = []
 
     def trouble(self) -> str:
         """One of the troubles with names and files, and how many more there are; empty where there is none."""
-        every = [*self._troubles.values(), *self._known.troubles()]
+        every = [*self._troubles.values(), *self._known.troubles(), *self._rewritten]
         if self._missing:
             every.append(f"{len(self._missing)} files read before are not there, nor any other in their folder")
         return f"{every[0]} (and {len(every) - 1} more)" if len(every) > 1 else "".join(every)
@@ -63,6 +68,7 @@ class Survey:
         for text in set(troubles.values()) - set(self._troubles.values()):
             logger.warning("source '%s': %s", known.source, text)
         self._troubles = troubles
+        self._rewritten = list(known.rewritten(now))
         self.folders = folders_of(self._patterns, known.found)
         present = {each.key: each for each in known.found.values()}
         for stream in list(known.streams.values()):
@@ -74,9 +80,24 @@ class Survey:
         known.forget_copies(present)
         self._await_missing(present, now)
         taken = known.inodes()
-        for each in sorted(present.values(), key=lambda each: each.modified):
-            if each.key not in taken:
-                known.meet(each, now)
+        for each in self._oldest_first([each for each in present.values() if each.key not in taken]):
+            known.meet(each, now)
+
+    def _oldest_first(self, files: Iterable[Found]) -> list[Found]:
+        """Of one log, the file with the oldest first event first; where one has none, the one changed first."""
+        logs: dict[str, list[Found]] = {}
+        for each in sorted(files, key=lambda each: each.modified):
+            logs.setdefault(log_of(each.path), []).append(each)
+        for generations in logs.values():
+            if len(generations) > 1:
+                times = {each.key: self._time_of(each) for each in generations if each.size}
+                if None not in times.values():
+                    generations.sort(key=lambda each: times.get(each.key) or each.modified // 1000)
+        return [each for generations in logs.values() for each in generations]
+
+    def _time_of(self, found: Found) -> Micros | None:
+        lines = first_lines(found, follow=self._known.follow)
+        return self._first_time(self._known.source, lines, found.modified // 1000) if lines else None
 
     def _locate(self, stream: Stream, present: Mapping[tuple[int, int], Found], now: Micros) -> None:
         """Note where the stream lies, and open it where it has to be."""

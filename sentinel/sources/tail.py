@@ -10,7 +10,7 @@ from collections.abc import Sequence
 
 from sentinel.clock import SECOND, Micros
 from sentinel.model import Block, Position
-from sentinel.sources.base import Gap, SourceStatus
+from sentinel.sources.base import FirstTime, Gap, SourceStatus
 from sentinel.sources.framing import Piece
 from sentinel.sources.generations import QUIET, Generations, shown
 from sentinel.sources.identity import Place, from_text, to_text
@@ -45,6 +45,7 @@ class Tail:
         wakeup: WakeUp | None = None,
         open_files: int = OPEN_FILES,
         style: Style | None = None,
+        first_time: FirstTime = lambda *_: None,
     ) -> None:
         self.name = options.name
         self._options = options
@@ -52,23 +53,25 @@ class Tail:
         self._follow = follow
         self._open_files = open_files
         self._style = style or Style()
+        self._first_time = first_time
         self._wakeup = wakeup
         self._stir = Stir()
         self._known = self._generations()
-        self._survey = Survey(self._known, self._patterns)
+        self._survey = Survey(self._known, self._patterns, self._first_time)
         self._first: Micros = 0
         self._is_marked = True
         self._turn = 0
         self._looked_at: Micros = 0
         self._leaving: list[int] = []
         self._highest_stored = 0
-        self._cut_records = 0
+        self._cut_records = self._unterminated = 0
+        self._told = self._seen = 0
 
     def open(self, positions: Sequence[Position], now: Micros) -> None:
         """Raises ValueError where a stored position is not one that a source of this type wrote."""
         self._known.close()
         self._known = self._generations()
-        self._survey = Survey(self._known, self._patterns)
+        self._survey = Survey(self._known, self._patterns, self._first_time)
         self._leaving.clear()
         places = self._take_up([each for each in positions if each.source == self.name], now)
         self._known.top = self._highest_stored = max(places, default=0)
@@ -92,7 +95,7 @@ class Tail:
             names = self._stir.take_grown()
             for stream in self._known.descriptors.opened.values():
                 if stream.at in names or "" in names:
-                    stream.due = 0
+                    stream.due, stream.is_told = 0, True
         block = self._next_in_turn(now)
         while block is None and self._known.descriptors.waiting and self._open_waiting(now):
             block = self._next_in_turn(now)
@@ -125,6 +128,9 @@ class Tail:
         self._leaving = [number for number in self._leaving if number >= self._highest_stored]
         return ready
 
+    def stored(self, positions: Sequence[Position]) -> None:
+        """Nothing of a log is waiting for that."""
+
     def status(self) -> SourceStatus:
         streams = self._known.streams.values()
         trouble = self._survey.trouble() or (self._wakeup.trouble if self._wakeup else "")
@@ -133,6 +139,10 @@ class Tail:
             unread_bytes=sum(stream.unread() for stream in streams),
             trouble=trouble,
             cut_records=self._cut_records + sum(stream.cut_records for stream in streams),
+            unread_since=min((stream.unread_since for stream in streams if stream.unread()), default=None),
+            unterminated_records=self._unterminated + sum(stream.unterminated_records for stream in streams),
+            told=self._told,
+            seen=self._seen,
         )
 
     def close(self) -> None:
@@ -231,7 +241,12 @@ class Tail:
     def _records(self, stream: Stream, now: Micros) -> Piece | None:
         size = stream.size
         stream.is_settled = now - stream.modified // 1000 > SETTLED
+        was_behind = stream.behind
         piece = stream.whole_records()
+        if piece is not None and not was_behind:
+            self._told += stream.is_told
+            self._seen += not stream.is_told
+        stream.is_told = False
         if not stream.has_more:
             stream.unread_since = now
         stream.quiet_since = now if piece or stream.size != size else min(stream.quiet_since, now)
@@ -260,6 +275,7 @@ class Tail:
         if self._known.streams.get(stream.number) is not stream:
             self._leaving.append(stream.number)
             self._cut_records += stream.cut_records
+            self._unterminated += stream.unterminated_records
         return self._block(stream, Piece(stream.offset, b""), now)
 
     def _block(self, stream: Stream, piece: Piece, now: Micros) -> Block:

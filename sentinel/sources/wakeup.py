@@ -26,6 +26,12 @@ from watchdog.observers.api import BaseObserver, ObservedWatch
 from sentinel.clock import MINUTE, SECOND, Micros
 
 NAMES = 1024
+NETWORK = frozenset(
+    ("nfs", "nfs4", "cifs", "smb3", "smbfs", "9p", "ceph", "glusterfs", "lustre", "afs", "virtiofs", "fuse.sshfs",
+     "fuse.glusterfs", "fuse.s3fs", "fuse.rclone")
+)  # fmt: skip
+"""File systems that other machines write to."""
+
 FOLDERS = 64  # each costs a thread; the others are looked at every second
 
 # Without a filter our own opening and closing of files would be events too, and wake us without end.
@@ -140,7 +146,8 @@ class WakeUp:
 
     def _watch(self, folder: str) -> None:
         key = _key(folder)
-        if key is None:
+        # Another machine's writes make no events here: a watch would promise what it cannot keep.
+        if key is None or self._of_network(key[0]):
             return
         if self._observer is None:
             observer = Observer()
@@ -150,10 +157,27 @@ class WakeUp:
         watch = self._observer.schedule(handler, folder, recursive=False, event_filter=_EVENTS)
         self._watched[folder] = _Watched(handler, watch, key)
 
+    def _of_network(self, device: int) -> bool:
+        try:
+            return device in network_devices(Path("/proc/self/mountinfo").read_text(encoding="utf-8", errors="replace"))
+        except OSError:
+            return False
+
     def _forget(self, folder: str) -> None:
         watched = self._watched.pop(folder)
         if self._observer is not None:
             self._observer.unschedule(watched.watch)
+
+
+def network_devices(mounts: str) -> frozenset[int]:
+    """The devices of network file systems, of the text of /proc/self/mountinfo (see proc(5))."""
+    found = set()
+    for line in mounts.splitlines():
+        fields, _, described = line.partition(" - ")
+        major, _, minor = fields.split()[2].partition(":") if len(fields.split()) > 2 else ("", "", "")
+        if described.split(" ", 1)[0] in NETWORK and major.isdigit() and minor.isdigit():
+            found.add(os.makedev(int(major), int(minor)))
+    return frozenset(found)
 
 
 def _key(folder: str) -> tuple[int, int] | None:

@@ -19,8 +19,8 @@ from sentinel.sources.identity import (
     from_text,
     highest_rung,
     inode_of,
-    is_beginning,
     is_same,
+    is_start,
     to_text,
     with_rung,
 )
@@ -99,10 +99,10 @@ def test_the_bytes_before_the_offset_and_the_first_ones_decide_whether_a_file_is
 
 def test_a_shorter_file_is_a_beginning_when_the_rung_in_it_stands(fd: int) -> None:
     longer = CONTENT + b"more\n" * 100
-    assert is_beginning(fd, len(CONTENT), a_place(len(longer), 5000, content=longer))
+    assert is_start(fd, len(CONTENT), a_place(len(longer), 5000, content=longer))
     different = CONTENT[:4990] + b"?" + CONTENT[4991:] + b"more\n"
-    assert not is_beginning(fd, len(CONTENT), a_place(len(different), 5000, content=different))
-    assert not is_beginning(fd, len(CONTENT), a_place(3000))
+    assert not is_start(fd, len(CONTENT), a_place(len(different), 5000, content=different))
+    assert not is_start(fd, len(CONTENT), a_place(3000))
     os.close(fd)
 
 

@@ -14,8 +14,8 @@ import pytest
 from sentinel.clock import SECOND
 from sentinel.model import Block, Position
 from sentinel.sources import TYPES, FileOptions, Sources, StdinOptions
-from sentinel.sources.stdin import Stdin
-from sentinel.sources.wakeup import Stir, WakeUp
+from sentinel.sources.stdin import SEGMENT, Stdin
+from sentinel.sources.wakeup import Stir, WakeUp, network_devices
 from tests.tailing import START, append
 
 PATIENCE = 20.0
@@ -197,6 +197,16 @@ def test_a_folder_no_longer_wanted_is_left_alone(watched: tuple[WakeUp, Stir, Pa
     assert not stir.has_moved
 
 
+def test_network_file_systems_are_known_by_the_table_of_mounts() -> None:
+    mounts = """22 1 254:1 / / rw,relatime - ext4 /dev/vda1 rw
+40 22 0:45 / /srv/logs rw shared:1 - nfs4 server:/logs rw,vers=4.2
+41 22 0:46 / /srv/a\\040b rw - tmpfs none rw
+a line that is none
+"""
+    assert network_devices(mounts) == {os.makedev(0, 45)}
+    assert network_devices(Path("/proc/self/mountinfo").read_text(encoding="utf-8")) is not None
+
+
 # --- standard input ----------------------------------------------------------------------------------------
 
 
@@ -239,6 +249,38 @@ def test_the_spool_goes_on_after_a_restart_where_it_was_read_to(tmp_path: Path, 
     os.close(writing)
     again.close()
     os.close(reading)
+
+
+def test_the_spool_is_shortened_by_what_was_committed_and_nothing_lost(tmp_path: Path, wake: threading.Event) -> None:
+    total = 40 * SEGMENT // 1000
+    reading, writing = os.pipe()
+    source = Stdin(StdinOptions(name="piped"), tmp_path, wake, reading)
+    source.open([], START)
+    pouring = threading.Thread(target=pour, args=(writing, total))
+    pouring.start()
+    found: list[bytes] = []
+    now = START
+    while len(found) < total:
+        wake.wait(0.1)
+        now += 6 * SECOND
+        blocks = drain(source, now)
+        found += [line for block in blocks for line in block.data.splitlines()]
+        source.stored([block.position for block in blocks])
+    pouring.join()
+    for _ in range(3):
+        now += 6 * SECOND
+        source.stored([block.position for block in drain(source, now)])
+    source.close()
+    os.close(reading)
+    assert [int(line[:8]) for line in found] == list(range(total))
+    assert sum(path.stat().st_size for path in tmp_path.iterdir()) < 8 * SEGMENT
+    assert not source.gaps()
+
+
+def pour(fd: int, total: int) -> None:
+    with os.fdopen(fd, "wb") as pipe:
+        for number in range(total):
+            pipe.write(b"%08d %s\n" % (number, b"x" * 990))
 
 
 def test_closing_does_not_wait_for_the_end_of_the_input(tmp_path: Path, wake: threading.Event) -> None:
