@@ -5,7 +5,7 @@ VENV := .venv
 BIN := $(VENV)/bin
 UV_COMPILE := $(BIN)/uv pip compile --universal --generate-hashes --no-header --no-emit-index-url --no-emit-find-links --python-version 3.11 -q
 
-.PHONY: help run test check crash bench bench-peers lab fuzz lock clean
+.PHONY: help run test check crash bench bench-daemon bench-peers lab fuzz lock clean
 
 help: ## this list
 	@grep -E '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | sort
@@ -47,6 +47,9 @@ lab: $(VENV)/.dev ## what the shipped rules see of weeks of invented traffic; pr
 
 bench-peers: $(VENV)/.dev ## SEC, mtail and fail2ban on the same log (Debian's, unpacked into .peers); writes their part of docs/benchmarks.md
 	$(BIN)/python -m tests.bench.peers
+
+bench-daemon: $(VENV)/.dev ## how soon a line is a case, how fast the daemon reads, restarts and rests
+	$(BIN)/python -m tests.bench.daemon
 
 $(VENV)/.fuzz: requirements-fuzz.lock $(VENV)/.dev
 	$(BIN)/python -m pip install -q --disable-pip-version-check --require-hashes --only-binary :all: -r requirements-fuzz.lock
