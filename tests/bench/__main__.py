@@ -10,7 +10,7 @@ import tempfile
 from collections.abc import Callable
 from pathlib import Path
 
-from tests.bench import crowd, figures, logs, page
+from tests.bench import crowd, figures, logs, page, profile
 from tests.bench.measure import FIXTURES, Figure, grep, in_turn, python_loop, replay
 
 ROOT = Path(__file__).parents[2]
@@ -38,15 +38,19 @@ def sparse_nginx(folder: Path) -> tuple[int, Ways]:
 def crowded_nginx(folder: Path) -> tuple[int, Ways]:
     """The same with the public web and proxy rules, where they are at hand, and 3,000 made of the log's own words."""
     path = logs.nginx(folder / "nginx.log", LINES)
-    rules = [*TWO_WINDOWS, crowd.generated(folder, path)]
-    public = crowd.public(folder, "/rules/web/")
-    if public is not None:
-        rules.append(public)
+    rules = crowded_rules(folder)
     return LINES, {
         "grep -c of the accesses": grep(ACCESS, path),
         "replay, two windows": replay(path, TWO_WINDOWS, INVENTORY, "category=webserver"),
         "replay, with all of them": replay(path, rules, INVENTORY, "category=webserver"),
     }
+
+
+def crowded_rules(folder: Path) -> list[Path]:
+    """Those of the crowded log."""
+    public = crowd.public(folder, "/rules/web/")
+    rules = [*TWO_WINDOWS, crowd.generated(folder, logs.nginx(folder / "nginx.log", LINES))]
+    return rules if public is None else [*rules, public]
 
 
 def sparse_json(folder: Path) -> tuple[int, Ways]:
@@ -65,7 +69,18 @@ def dense_json(folder: Path) -> tuple[int, Ways]:
     """JSON lines of 400 bytes, every one of them an access."""
     lines = LINES // 4
     path = logs.json_lines(folder / "dense.json", lines, 1.0)
-    return lines, _json(path)
+    three = replay(path, [FIXTURES / "three_windows.yml"], INVENTORY, "category=application")
+    return lines, {**_json(path), "replay, three windows": three}
+
+
+def many_values(folder: Path) -> tuple[int, Ways]:
+    """The dense log by ten people, who each read about so many different records in the ten minutes of a window."""
+    lines = LINES // 4
+    ways = {}
+    for count in (10, 1800):
+        path = logs.json_lines(folder / f"values-{count}.json", lines, 1.0, people=10, patients=count)
+        ways[f"{count:,} values"] = replay(path, [FIXTURES / "many_values.yml"], INVENTORY, "category=application")
+    return lines, ways
 
 
 def _json(path: Path) -> Ways:
@@ -82,6 +97,7 @@ SUITES = {
     "sparse JSON": sparse_json,
     "escaped JSON": escaped_json,
     "dense JSON": dense_json,
+    "many values": many_values,
 }
 
 
@@ -96,15 +112,16 @@ def main() -> int:
             parts.append(_table(name, str(SUITES[name].__doc__), measured))
             print(parts[-1])
         if not sys.argv[1:]:
-            parts.append(_facts(figures.rows(Path(folder))))
-            print(parts[-1])
+            crowded = figures.crowded(crowded_rules(Path(folder)), TWO_WINDOWS, INVENTORY, Path(folder) / "nginx.log")
+            parts += [_facts([crowded, *figures.rows(Path(folder))]), profile.page(Path(folder))]
+            print("\n".join(parts[-2:]))
     if not sys.argv[1:]:
         page.write(ROOT / "docs" / "benchmarks.md", _page(parts))
     return 0
 
 
 def _facts(rows: list[tuple[str, str]]) -> str:
-    lines = ["## Memory and loading", "", "| what | figure |", "|---|---:|"]
+    lines = ["## Candidates, memory and loading", "", "| what | figure |", "|---|---:|"]
     return "\n".join([*lines, *(f"| {what} | {figure} |" for what, figure in rows)]) + "\n"
 
 
@@ -129,7 +146,8 @@ Machine: {machine}, Python {platform.python_version()}, commit {commit.stdout.st
 
 What the figures do not show: logs are in the page cache; the daemon also commits (about 0.4 ms every half second); a
 log whose every record is an access runs at the dense figure; a rule that has nothing to search for makes every record
-of its log a candidate (`sentinel check --sample` says which).
+of its log a candidate (`sentinel check --sample` says which). Where the processor's caches are shared with other work,
+counting suffers most: each event touches the window of its group, and there are as many as there are people.
 """
     return "\n".join([head, *parts])
 

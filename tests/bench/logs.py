@@ -46,22 +46,26 @@ def _nginx(lines: int, share: float, random: Random) -> Iterator[str]:
         )
 
 
-def json_lines(path: Path, lines: int, share: float, seed: int = 1, *, escaped: bool = False) -> Path:
-    """Application records of about 400 bytes, of which that share are reads of a patient's record.
+def json_lines(
+    path: Path, lines: int, share: float, *, escaped: bool = False, people: int = 400, patients: int = 20
+) -> Path:
+    """Application records of about 400 bytes, of which that share are reads of a patient's record, by so many people
+    of so many patients each.
 
     With `escaped`, each has a `\\u0026` in it, as Go writes an ampersand.
     """
     if not path.exists():
         with path.open("w", encoding="ascii") as file:
-            file.writelines(_json(lines, share, Random(seed), escaped=escaped))
+            file.writelines(_json(lines, share, people, patients, escaped=escaped))
     return path
 
 
-def _json(lines: int, share: float, random: Random, *, escaped: bool) -> Iterator[str]:
+def _json(lines: int, share: float, people: int, patients: int, *, escaped: bool) -> Iterator[str]:
+    random = Random(1)
     for number in range(lines):
         moment = BEGIN + timedelta(microseconds=number * (1_000_000 // RATE))
         is_access = random.random() < share
-        person = random.randrange(400)
+        person = random.randrange(people)
         record = {
             "@timestamp": f"{moment:%Y-%m-%dT%H:%M:%S.%f}"[:-3] + "Z",
             "log.level": "info",
@@ -76,6 +80,6 @@ def _json(lines: int, share: float, random: Random, *, escaped: bool) -> Iterato
             "http": {"request": {"method": "GET"}, "response": {"status_code": 200}},
         }
         if is_access:
-            record["patient.id"] = f"P{person * 20 + random.randrange(20):06d}"
+            record["patient.id"] = f"P{person * patients + random.randrange(patients):06d}"
         text = json.dumps(record, separators=(",", ":"))
         yield (text.replace("&", "\\u0026") if escaped else text) + "\n"
