@@ -8,6 +8,8 @@ from sentinel.clock import Micros
 from sentinel.detect import findings, route
 from sentinel.detect.correlate import Episode, Fired, Tally
 from sentinel.detect.counters import SEPARATOR, HashText
+from sentinel.detect.course import clear
+from sentinel.detect.fields import Getter
 from sentinel.detect.lane import Lane
 from sentinel.detect.rules import Correlation, Detection
 from sentinel.detect.unusual.absence import Absence
@@ -23,8 +25,8 @@ class AbsentTally(Tally):
         self.is_plain = False
         self._absence = absence
 
-    def look(self, key: int, values: Sequence[str], event: Event) -> None:
-        block = event.block
+    def look(self, key: int, names: Sequence[tuple[str, Getter]], event: Event) -> None:
+        block, values = event.block, clear(event.fields, names)
         is_historical = event.time < block.historical_before
         self._absence.hear(key, values, event.time, block.source, is_historical=is_historical)
 

@@ -192,8 +192,8 @@ class Tally:
         much = max(UNCOUNTED, (length - window.head) // STRIDE // 4)
         return min(self._least - size, (self._crowd - length) // STRIDE, much)
 
-    def look(self, key: int, values: Sequence[str], event: Event) -> None:
-        """See of an event that is about to be counted what judges want to know."""
+    def look(self, key: int, names: Sequence[tuple[str, Getter]], event: Event) -> None:
+        """See of an event that is about to be counted what judges want to know; `names` are those of its group."""
 
     def recall(self, finding: str | None) -> None:
         """The event that is about to be counted again had this finding, or this noted."""

@@ -49,7 +49,7 @@ class Course:
     subjects: tuple[Getter, ...]
 
 
-def clear(fields: Mapping[str, Any], names: Grouping) -> list[str]:
+def clear(fields: Mapping[str, Any], names: Sequence[tuple[str, Getter]]) -> list[str]:
     """The values of the group that an event with these fields is in."""
     return [words for _, get in names if (words := single(get(fields))) is not None]
 

@@ -223,14 +223,14 @@ class Engine:
         tally, floor = step.tally, self.floor
         if not step.is_plain:
             if not tally.is_plain:
-                values = clear(event.fields, grouping)
                 if tally.rule.bounds is not None:
-                    self._wait(step, event, values, key, entry)
+                    self._wait(step, event, clear(event.fields, grouping), key, entry)
                     found += self._flooded(event)
                     return
-                tally.look(key, values, event)
+                tally.look(key, grouping, event)
             held = tally.insert(key, entry, floor)
-        found += self._flooded(event)
+        if self.floods.new:
+            found += self._flooded(event)
         identity = tally.noted
         if isinstance(held, Fired):
             finding = self._begun(tally, clear(event.fields, grouping), event, held, step.number, entry[2])

@@ -8,6 +8,8 @@ from typing import Any, NamedTuple, Protocol
 
 from sentinel.clock import Micros
 from sentinel.detect.correlate import Episode, Fired, Group, Tally
+from sentinel.detect.course import clear
+from sentinel.detect.fields import Getter
 from sentinel.detect.rules import Correlation
 from sentinel.detect.windows import Entry, Window
 from sentinel.model import Event
@@ -59,10 +61,10 @@ class JudgedTally(Tally):
         self._replays = False
         self._because: tuple[str, ...] = ()
 
-    def look(self, key: int, values: Sequence[str], event: Event) -> None:
+    def look(self, key: int, names: Sequence[tuple[str, Getter]], event: Event) -> None:
         self._key = key
         if self._peer_of is not None:
-            self._peer = self._peer_of(values, event.fields)
+            self._peer = self._peer_of(clear(event.fields, names), event.fields)
 
     def recall(self, finding: str | None) -> None:
         self._replays, self._recalled = True, finding
