@@ -424,3 +424,14 @@ def test_a_source_that_falls_silent_is_missed_though_none_of_its_records_is_look
 )
 def test_an_absence_that_means_nothing_is_an_error(wrong: dict[str, Any]) -> None:
     assert codes(READ, wrong) == ["R064"]
+
+
+@pytest.mark.parametrize("whole", [True, False])
+def test_what_was_much_but_usual_before_a_restart_begins_no_episode_after_it(whole: bool) -> None:
+    rules = spike(cold_start="silent")
+    engine = an_engine(rules)
+    assert judged(engine, workdays(3, people=70)) == []
+    monday = START + 21 * DAY + 10 * HOUR
+    assert judged(engine, reading(monday, 80)) == []
+    new = taken_up(engine, rules, [], whole=whole)
+    assert len(judged(new, reading(monday, 200)[80:])) == 1
