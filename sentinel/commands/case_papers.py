@@ -130,7 +130,7 @@ def export(
 ) -> None:
     """The whole case as one archive with a manifest of digests: facts, timeline, register row, drafts.
 
-    The records themselves are not in it; their places and digests are.
+    The records themselves are not in it; the places of the first hundred are, and how many there are.
     """
     loaded, given = loaded_config(config), why(reason)
     detail = cast("CaseDetail", ask_or_read("case.show", {"case": case}, config, socket))
