@@ -123,6 +123,7 @@ class Measure:
             self._count(metrics.evictions, tally.evicted, ("evicted", rule), rule)
             for field, total in tally.missing.items():
                 self._count(metrics.group_field_missing, total, ("missing", rule, field), rule, field)
+            self._count(metrics.counted_field_missing, tally.uncounted, ("uncounted", rule), rule)
 
     def files(self, folder: Path) -> None:
         """The sizes of the state's files."""

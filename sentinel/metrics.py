@@ -80,6 +80,9 @@ class Metrics:
         self.group_field_missing = self._counter(
             "group_field_missing", "Matching events without a field that the rule groups by.", "rule", "field"
         )
+        self.counted_field_missing = self._counter(
+            "counted_field_missing", "Matching events without a value, or a number, for the rule to count.", "rule"
+        )
         self.judge_seconds = self._histogram("judge_seconds", "Time to judge one block.", _JUDGE_BUCKETS)
 
     def _declare_cases(self) -> None:

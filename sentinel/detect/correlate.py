@@ -144,6 +144,7 @@ class Tally:
         self.evicted = 0
         self.tell_evicted: Callable[[list[int]], None] | None = lambda _: None
         self.missing: dict[str, int] = {}
+        self.uncounted = 0
         self._span = rule.timespan
         self._quiet = rule.quiet
         self._threshold = self._least = rule.threshold if rule.bounds is None else math.inf

@@ -28,6 +28,9 @@ BOUNDS = {"gte": "least", "gt": "above", "lte": "most", "lt": "below", "eq": "eq
 NONE_AT_ALL = (Bounds(below=1), Bounds(most=0), Bounds(equal=0))
 """Conditions that hold where nothing was counted, and nowhere else."""
 
+_BEGUN = ("event_count", "value_count", "temporal")
+"""Kinds whose windows come to 1 with the event that they begin with."""
+
 CONDITION = ("correlation", "condition")
 
 
@@ -110,6 +113,9 @@ class _Reader:
         if self.about.additions.absence is not None and condition.bounds not in NONE_AT_ALL:
             message = "an absence is that there was nothing at all"
             draft.error(CONDITION, "R064", message, "condition: {lt: 1}")
+        if self.about.additions.absence is None and condition.is_of_nothing and kind in _BEGUN:
+            message = "a window begins with an event, so this never holds"
+            draft.error(CONDITION, "R020", message, "'sentinel: {absence: …}' tells what was not there")
         lists = resolved(draft, self.about.additions.lists, self.lists)
         if draft.is_sound:
             ask_pysigma(draft)
@@ -259,6 +265,7 @@ class _Condition:
         self.percentile = 50
         self.bounds: Bounds | None = None
         self.expression: Presence | None = None
+        self.is_of_nothing = False
         self._draft = draft
         self._kind = kind
         condition = value.get("condition")
@@ -298,7 +305,8 @@ class _Condition:
                 self._draft.error((*CONDITION, key), "R020", message, did_you_mean(str(key), allowed))
         numbers = {key: self._number(key, condition[key]) for key in operators}
         self._read_fields(condition)
-        self._read_percentile(condition.get("percentile", 50))
+        if self._kind == "value_percentile":
+            self._read_percentile(condition.get("percentile"))
         if not operators:
             self._draft.error(CONDITION, "R020", "the condition has no number to compare with", "condition: {gte: 50}")
         elif not self._draft.is_sound:
@@ -321,6 +329,7 @@ class _Condition:
     def _check_bounds(self, bounds: Bounds) -> None:
         least = max((each for each in (bounds.least, bounds.above) if each is not None), default=None)
         most = min((each for each in (bounds.most, bounds.below) if each is not None), default=None)
+        self.is_of_nothing = bounds.equal == 0 or (most is not None and most <= 1 and not bounds.hold(1))
         is_empty = (
             least is not None and most is not None and (least > most or (least == most and not bounds.hold(least)))
         )
@@ -352,7 +361,11 @@ class _Condition:
             self._draft.error((*CONDITION, "field"), "R020", message, "one name")
 
     def _read_percentile(self, percent: Any) -> None:
-        if isinstance(percent, bool) or not isinstance(percent, int) or not 0 < percent <= 100:
+        if percent is None:
+            message = "value_percentile does not say which percentile of the numbers is compared"
+            hint = "percentile: 95; that a value is among the rarest is no condition here"
+            self._draft.error(CONDITION, "R020", message, hint)
+        elif isinstance(percent, bool) or not isinstance(percent, int) or not 0 < percent <= 100:
             message = f"'{percent}' is no percentile"
             self._draft.error((*CONDITION, "percentile"), "R020", message, "a whole number from 1 to 100")
         else:

@@ -159,8 +159,7 @@ class Engine:
         fields = event.fields
         keys = [keyed(fields) for keyed in course.keys]
         for step in course.counted:
-            key = keys[step.grouping]
-            counted = entry
+            key, counted = keys[step.grouping], entry
             if behind > step.late:
                 self.lanes[event.block.source].counts.late += 1
                 continue
@@ -170,6 +169,7 @@ class Engine:
             if step.counter is not None:
                 value = step.counter(fields)
                 if value is None:
+                    step.tally.uncounted += 1
                     continue
                 time, _, subject, place, stream = entry
                 counted = (time, value, subject, place, stream)

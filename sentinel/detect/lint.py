@@ -23,6 +23,9 @@ SWALLOWED = ("rules", "type", "generate", "timespan", "group-by", "aliases", "co
 METADATA = ("title", "id", "status", "description", "date", "modified", "author", "level", "tags", "references")
 """Keys that belong to the document; inside `detection:` or `filter:` they would be selections."""
 
+COLLECTION = ("global", "repeat", "reset")
+"""What `action:` joined documents by, before correlations; read alone, such a document would be another rule."""
+
 AFFIXES = frozenset({"contains", "startswith", "endswith"})
 
 LEVELS = ("informational", "low", "medium", "high", "critical")
@@ -33,6 +36,12 @@ def lint(draft: Draft) -> None:
     value = draft.value
     if not isinstance(value, Mapping):
         draft.error((), "R001", "a rule is a map", "it begins with 'title:'")
+        return
+    if value.get("action") in COLLECTION:
+        hint = "write every rule as a whole document; what they share, in each of them"
+        draft.error(
+            ("action",), "R065", f"'action: {value['action']}' joins documents, which Sigma no longer does", hint
+        )
         return
     if draft.kind == "unknown":
         hint = "a rule has one of 'detection:', 'correlation:' and 'filter:'"

@@ -13,7 +13,7 @@ import re
 from base64 import b64encode
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
-from typing import Any
+from typing import Any, get_args
 
 from sentinel.detect import placeholders
 from sentinel.detect.regex import RegexError, compiled
@@ -83,6 +83,9 @@ def _first(value: Any, modifiers: Sequence[str]) -> Wanted:
         return Words((_number_text(value),))
     if not isinstance(value, str):
         raise ValueRefused("R023", f"a value must be text, a number, true, false or null, not {type(value).__name__}")
+    comparing = next((name for name in modifiers if name in _COMPARING), None)
+    if comparing is not None:
+        raise _no_number(comparing)
     if "re" in modifiers:
         return Pattern(value)
     return Words(parts(value))
@@ -101,6 +104,16 @@ _RANGES: Mapping[Unit, tuple[int, int]] = {
     "year": (1, 9999),
 }
 """What the parts of a time can be. (The specification says 52 weeks; ISO 8601, by which weeks are counted, has 53.)"""
+
+
+_COMPARING = frozenset({*get_args(Operator), *_RANGES})
+
+
+def _no_number(modifier: str) -> ValueRefused:
+    if modifier in _RANGES:
+        hint = f"'@timestamp|{modifier}': 7"
+        return ValueRefused("R031", f"'{modifier}' wants a number and no modifier before it", hint)
+    return ValueRefused("R030", f"'{modifier}' wants a number", "a number without quotes")
 
 
 def _finished(value: Wanted) -> Wanted:
@@ -277,7 +290,7 @@ def _compare(operator: Operator) -> Modify:
             return (replace(value, operator=operator),)
         number = to_number(value.plain) if isinstance(value, Words) and value.is_plain else None
         if number is None:
-            raise ValueRefused("R030", f"'{operator}' wants a number", "a number without quotes")
+            raise _no_number(operator)
         return (Compare(operator, number),)
 
     return modify
@@ -287,7 +300,7 @@ def _time_part(unit: Unit) -> Modify:
     def modify(value: Wanted, _setting: Setting, earlier: tuple[str, ...]) -> Sequence[Wanted]:
         number = to_number(value.plain) if isinstance(value, Words) and value.is_plain else None
         if number is None or earlier:
-            raise ValueRefused("R031", f"'{unit}' wants a number and no modifier before it", f"'@timestamp|{unit}': 7")
+            raise _no_number(unit)
         return (TimePart(unit, "eq", number),)
 
     return modify

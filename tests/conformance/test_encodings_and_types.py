@@ -62,6 +62,7 @@ def test_cidr_is_an_address_block_of_either_version() -> None:
         True,
         False,
     ]
+    assert holds({"f|cidr": "fe80::7"}, {"f": "fe80::7"}, {"f": "fe80::8"}) == [True, False]
     assert holds({"f|cidr": ["10.0.0.0/8", "192.168.1.7"]}, {"f": "192.168.1.7"}, {"f": "192.168.1.8"}) == [True, False]
 
 
@@ -155,6 +156,13 @@ def test_a_comparison_without_a_number_is_refused(value: Any) -> None:
     assert codes({"f|gt": value})
 
 
+def test_a_number_in_quotes_is_a_text_and_compares_with_nothing() -> None:
+    for operator in ("lt", "lte", "gt", "gte"):
+        assert problems_of(rule(f"selection:\n  f|{operator}: '5'")) == ["6:7 R030"]
+    assert problems_of(rule("selection:\n  '@timestamp|hour': '22'")) == ["6:7 R031"]
+    assert problems_of(rule("selection:\n  '@timestamp|hour|gte': [7, '22']")) == ["6:34 R031"]
+
+
 # --- times ---------------------------------------------------------------------------------------------------
 
 
@@ -241,6 +249,13 @@ def test_placeholders_that_multiply_without_bound_are_refused() -> None:
 def test_an_unquoted_value_that_other_readers_read_differently_is_warned_of(written: str) -> None:
     assert [each.split()[1] for each in problems_of(rule(f"selection:\n  f: {written}"))] == ["Y012"]
     assert problems_of(rule(f"selection:\n  f: '{written}'")) == []
+
+
+@pytest.mark.parametrize("written", ["yes", "010", "0x10", "2024-01-01", "1_000"])
+def test_a_value_that_other_readers_read_differently_is_the_text_that_stands_there(written: str) -> None:
+    text = rule(f"selection:\n  f: {written}")
+    others = [{"f": each} for each in (True, 8, 10, 16, 1000)]
+    assert matched(text, {"f": written}, *others) == [True, *[False] * len(others)]
 
 
 def test_one_point_zero_is_one() -> None:

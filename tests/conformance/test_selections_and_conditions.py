@@ -6,6 +6,7 @@ from typing import Any
 
 import pytest
 
+from sentinel.detect.explain import Explainer
 from tests.conformance.asking import holds, matched, problems_of, rule
 from tests.detecting import a_block, a_view, an_engine, detection, json_lines, read, rules_of
 
@@ -140,6 +141,18 @@ def test_the_old_timeframe_is_refused_where_it_stands() -> None:
     assert problems_of(rule("selection: {f: a}\ntimeframe: 5m\ncondition: selection")) == ["6:5 R010"]
 
 
+@pytest.mark.parametrize("action", ["global", "repeat", "reset"])
+def test_a_document_that_is_meant_to_be_joined_with_others_is_refused_and_is_no_rule_by_itself(action: str) -> None:
+    rules, problems = read(rule("selection: {f: a}", more=f"action: {action}\n"))
+    assert rules.detections == ()
+    assert [(each.code, each.span.line) for each in problems] == [("R065", 4)]
+    assert read(f"action: {action}\n")[1][0].code == "R065"
+
+
+def test_a_key_called_action_is_anybodys_own() -> None:
+    assert matched(rule("selection: {f: a}", more="action: call the owner\n"), {"f": "a"}) == [True]
+
+
 # --- fields --------------------------------------------------------------------------------------------------
 
 
@@ -152,6 +165,14 @@ def test_a_field_is_looked_up_by_its_name_with_dots_and_then_as_a_path() -> None
 def test_any_member_of_a_list_may_hold() -> None:
     assert holds({"f": "b"}, {"f": ["a", "b"]}, {"f": [["b"]]}, {"f": []}) == [True, True, False]
     assert holds({"f.g": "b"}, {"f": [{"g": "a"}, {"g": "b"}]}, {"f": [{"h": "b"}]}) == [True, False]
+
+
+def test_explain_says_which_members_a_list_has_and_that_a_field_is_absent() -> None:
+    engine = an_engine(rules_of(detection("r", {"selection": {"f": "b", "g|neq": "a"}})))
+    (told,) = Explainer(engine, []).records(a_block(json_lines([{"f": ["a", "b"]}])))
+    listed, missing = told["rules"][0]["selections"]["selection"]["because"]
+    assert (listed["value"], listed["matched"]) == (["a", "b"], True)
+    assert (missing["field"], missing["matched"], "value" in missing) == ("absent", False, False)
 
 
 def test_field_names_have_their_case() -> None:

@@ -136,3 +136,69 @@ def test_failed_logins_with_a_hundred_accounts_from_one_place_to_another_in_a_da
     rules = rules_of(base, correlation("many", [base["id"]], {"field": "User", "gte": 100}, **group))
     assert len(findings(rules, stamped(*logins("h", 100, seconds=600)))) == 1
     assert findings(rules, stamped(*logins("h", 99), *logins("h", 99, seconds=1.5))) == []
+
+
+def test_three_rules_about_one_user_on_one_computer_within_five_minutes() -> None:
+    bases = [detection(f"recon_cmd_{letter}", {"selection": {"cmd": letter}}) for letter in "abc"]
+    names = [each["name"] for each in bases]
+    group = {"group-by": ["ComputerName", "User"], "timespan": "5m"}
+    rules = rules_of(*bases, correlation("recon", names, {}, type="temporal", **group))
+    kim = {"ComputerName": "h", "User": "kim"}
+    assert (
+        len(findings(rules, stamped((0, {"cmd": "c", **kim}), (1, {"cmd": "a", **kim}), (299, {"cmd": "b", **kim}))))
+        == 1
+    )
+    assert (
+        findings(rules, stamped((0, {"cmd": "c", **kim}), (1, {"cmd": "a", **kim}), (300, {"cmd": "b", **kim}))) == []
+    )
+
+
+def test_many_failed_logins_and_then_one_that_succeeds() -> None:
+    bases = [detection(name, {"selection": {"login": name}}) for name in ("failed", "successful_login")]
+    group = {"group-by": ["User"], "timespan": "1h"}
+    many = correlation("many_failed_logins", ["failed"], {"gte": 3}, **group)
+    names = ["many_failed_logins", "successful_login"]
+    rules = rules_of(*bases, many, correlation("guessed", names, {}, type="temporal_ordered", **group))
+    failed = [(at, {"login": "failed", "User": "kim"}) for at in (1, 2, 3)]
+    found = findings(rules, stamped(*failed, (9, {"login": "successful_login", "User": "kim"})))
+    assert [each.rule for each in found] == ["guessed"]
+    assert findings(rules, stamped((0, {"login": "successful_login", "User": "kim"}), *failed)) == []
+
+
+def test_more_than_a_million_bytes_sent_to_a_website_in_an_hour() -> None:
+    base = detection("website_access", {"selection": {"f": "a"}})
+    group = {"group-by": ["SourceIP", "User"], "timespan": "1h"}
+    condition = {"field": "bytes_sent", "gt": 1_000_000}
+    rules = rules_of(base, correlation("out", ["website_access"], condition, type="value_sum", **group))
+    sent = [(at, {"f": "a", "SourceIP": "10.0.0.1", "User": "kim", "bytes_sent": 250_000}) for at in range(5)]
+    assert findings(rules, stamped(*sent[:4])) == []
+    assert [each.value for each in findings(rules, stamped(*sent))] == [1_250_000]
+
+
+def test_an_average_of_more_than_five_hundred_bytes_in_a_day() -> None:
+    base = detection("rule_a", {"selection": {"f": "a"}})
+    group = {"group-by": ["SourceIP", "User"], "timespan": "24h"}
+    condition = {"field": "BytesOut", "gt": 500}
+    rules = rules_of(base, correlation("average", ["rule_a"], condition, type="value_avg", **group))
+    out = [{"f": "a", "SourceIP": "10.0.0.1", "User": "kim", "BytesOut": size} for size in (400, 600, 501)]
+    assert findings(rules, stamped((0, out[0]), (1, out[1]))) == []
+    assert len(findings(rules, stamped((0, out[0]), (1, out[1]), (2, out[2])))) == 1
+
+
+def test_an_error_and_the_connection_behind_it_are_joined_by_aliases() -> None:
+    error = detection("internal_error", {"selection": {"http.response.status_code": 500}})
+    connection = detection("new_network_connection", {"selection": {"event.type": "connection"}})
+    document = correlation(
+        "behind", [error["name"], connection["name"]], {}, type="temporal", **{"group-by": ["internal_ip", "remote_ip"]}
+    )
+    document["correlation"]["aliases"] = {
+        "internal_ip": {"internal_error": "destination.ip", "new_network_connection": "source.ip"},
+        "remote_ip": {"internal_error": "source.ip", "new_network_connection": "destination.ip"},
+    }
+    rules = rules_of(error, connection, document)
+    failed = {"http.response.status_code": 500, "source.ip": "192.0.2.1", "destination.ip": "10.0.0.1"}
+    back = {"event.type": "connection", "source.ip": "10.0.0.1", "destination.ip": "192.0.2.1"}
+    (finding,) = findings(rules, stamped((0, failed), (9, back)))
+    assert dict(finding.group) == {"internal_ip": "10.0.0.1", "remote_ip": "192.0.2.1"}
+    away = {**back, "source.ip": "10.0.0.2"}
+    assert findings(rules, stamped((0, failed), (9, away))) == findings(rules, stamped((0, failed), (10, back))) == []
