@@ -41,12 +41,14 @@ from sentinel.model import Mode, Notification
 from sentinel.overload import Overload
 from sentinel.pipeline import Pipeline
 from sentinel.problems import Problem, Span, Unusable
+from sentinel.rewording import Rewording
 from sentinel.routing import destinations
 from sentinel.rulebook import Rulebook
 from sentinel.secrets import SecretError, SecretRef
 from sentinel.sources import Sources
 from sentinel.store import StoreBroken, StoreError, sqlite_version
 from sentinel.systemd import Supervisor
+from sentinel.telling import Telling
 from sentinel.untaken import Reports
 from sentinel.vault import Vault
 from sentinel.web.readiness import Readiness
@@ -165,11 +167,8 @@ class Daemon:
             records=TimedRecords(self.store, self.metrics, self.sources.stored),
             names=self.vault,
             options=self.config.cases,
-            channels=self.channels,
-            route=self._route,
+            telling=self._telling(now),
         )
-        self.pipeline.silences = self.store.silences(now)
-        self.pipeline.ungathered = frozenset(name for name, each in self.config.channels.items() if not each.gathered)
         for finding in self.keeper.news(self.store):
             self.pipeline.note(finding, now)
         self.readiness.ready("rules")
@@ -186,6 +185,14 @@ class Daemon:
         windows = self.store.load_windows()
         state.restore(engine, windows.bases, windows.deltas)
         return engine
+
+    def _telling(self, now: Micros) -> Telling:
+        loaded = self.config
+        reword = Rewording(loaded.templates, loaded.cases.zone)
+        ungathered = frozenset(name for name, each in loaded.channels.items() if not each.gathered)
+        telling = Telling(self.channels, self._route, loaded.cases.storm, reword, ungathered)
+        telling.silences = self.store.silences(now)
+        return telling
 
     def _route(self, notification: Notification) -> tuple[str, ...]:
         return destinations(notification, self.config.routes, self.channels)

@@ -70,6 +70,11 @@ class Config:
         """Where relative paths start."""
         return self.path.parent
 
+    @property
+    def templates(self) -> Path | None:
+        """The folder of the organisation's own templates."""
+        return None if self.cases.templates is None else self.folder / self.cases.templates
+
     def rule_files(self) -> list[Path]:
         """Every rule file, the shipped ones first."""
         shipped: list[Path] = []

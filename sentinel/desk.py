@@ -177,7 +177,7 @@ class Desk:
 
     def _silences(self, now: Micros) -> Mapping[str, object]:
         """What is silent now, for the pipeline too."""
-        found = self._daemon.pipeline.silences = self._daemon.store.silences(now)
+        found = self._daemon.pipeline.telling.silences = self._daemon.store.silences(now)
         return {"silences": [answers.silence_row(each) for each in found]}
 
     def _end_silence(self, request: Request, now: Micros) -> Mapping[str, object]:

@@ -19,6 +19,7 @@ from sentinel.clock import Clock
 from sentinel.config import Config
 from sentinel.detect import state
 from sentinel.model import Notification
+from sentinel.ownfindings import is_own
 from sentinel.pipeline import Pipeline
 from sentinel.routing import destinations
 from sentinel.rulebook import Rulebook
@@ -26,6 +27,7 @@ from sentinel.sources import Sources
 from sentinel.store import Store, StoreError, backups
 from sentinel.store.backups import Backup
 from sentinel.store.folder import DATABASE
+from sentinel.telling import Telling
 from sentinel.vault import Vault
 
 NOT_AGAIN = ("stdin",)
@@ -126,8 +128,7 @@ def _read_on(loaded: Config, book: Rulebook, copy: Store, vault: Vault, clock: C
         records=copy,
         names=vault,
         options=loaded.cases,
-        channels=made,
-        route=route,
+        telling=Telling(made, route, loaded.cases.storm),
     )
     pipeline.holds_reminders = True  # what the clock owes is owed by the running state
     read = 0
@@ -141,7 +142,8 @@ def _read_on(loaded: Config, book: Rulebook, copy: Store, vault: Vault, clock: C
 
 
 def _register(store: Store) -> Register:
-    every = store.cases()
+    """What is there of people's data: what the watch found of itself hangs on the moment at which it looked."""
+    every = [case for case in store.cases() if not all(map(is_own, case.rules))]
     messages = {(each.message_id, each.channel): each.state for case in every for each in store.deliveries(case.id)}
     return Register(frozenset(case.id for case in every), messages)
 

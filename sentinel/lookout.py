@@ -67,7 +67,7 @@ class Lookout:
         daemon.measure.engine(daemon.engine)
         daemon.measure.sources(status, now)
         daemon.measure.cases(daemon.pipeline.book, now)
-        daemon.measure.silenced(daemon.pipeline.silenced)
+        daemon.measure.silenced(daemon.pipeline.telling.silenced)
         with contextlib.suppress(StoreError):
             daemon.measure.outbox(daemon.store, daemon.channels, now)
         daemon.metrics.last_turn.set(now / SECOND)

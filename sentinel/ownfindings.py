@@ -42,3 +42,8 @@ def own_finding(
         opens_case=opens_case,
         case_key=(("rule", f"{rule} {digest[:8]}"),) if opens_case else (),
     )
+
+
+def is_own(rule: str) -> bool:
+    """The rule is none of anybody's: what it found, the watch found of itself."""
+    return rule.startswith(("sentinel_", "sentinel."))

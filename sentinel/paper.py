@@ -27,6 +27,9 @@ SOURCES: Mapping[str, str] = {
 }
 """Where a fact comes from, in words."""
 
+_MISTAKES = (ArithmeticError, AttributeError, LookupError, RecursionError, TypeError, ValueError)
+"""What a template can end with besides jinja's own errors."""
+
 _MARKDOWN = re.compile(r"[\\`*_{}\[\]<>#|~&]|^[-+]|(?<=^)\d+(?=[.)])")
 
 
@@ -55,6 +58,8 @@ def render(template: str, folder: Path | None, now: Micros, values: Mapping[str,
     except TemplateError as error:
         where = f"{getattr(error, 'name', None) or template}:{getattr(error, 'lineno', 0) or 0}"
         raise PaperError(f"the template {where} cannot be used: {error.message}") from error
+    except _MISTAKES as error:  # a template is a program of somebody's; what such an error quotes may be a value
+        raise PaperError(f"the template {template} cannot be used: {type(error).__name__}") from None
 
 
 def plain_markdown(text: object) -> str:

@@ -9,28 +9,24 @@ Rules of this file:
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Iterable
 from typing import Protocol
 
-from sentinel import silences
 from sentinel.cases import identity
 from sentinel.cases.book import Book
 from sentinel.cases.clocks import RUNNING_STATES
 from sentinel.cases.judging import concerns_a_case, digest, judge
 from sentinel.cases.options import CaseOptions
 from sentinel.cases.reminders import remind
-from sentinel.cases.storm import HELD, Storm, gathered
 from sentinel.cases.wording import notice, redirected
-from sentinel.channels.base import Channel
 from sentinel.clock import SECOND, Micros
 from sentinel.covering import Covering
 from sentinel.detect import state
 from sentinel.detect.engine import Engine
 from sentinel.losses import Losses, may_be_personal
 from sentinel.model import AuditEntry, Block, Case, Evidence, Finding, Gap, Notification, Verdict
-from sentinel.routing import NEWS, kind_of
-from sentinel.silences import Silence
 from sentinel.store.batch import Batch
+from sentinel.telling import Telling
 
 COMMIT_AFTER: Micros = SECOND // 2
 COMMIT_BYTES = 64 * 1024 * 1024
@@ -67,20 +63,15 @@ class Records(Protocol):
         """The case that a finding is in."""
 
 
-Route = Callable[[Notification], Sequence[str]]
-"""The names of the channels that are to hear of a message."""
-
-
 class Pipeline:
-    """One watch: sources, engine, cases and store, joined. News that `silences` cover is held back, and counted.
+    """One watch: sources, engine, cases and store, joined.
 
     `findings` and `gaps` are those since somebody last emptied the lists; `owes_news` is set when a commit put messages
-    into the outbox, for whoever wakes the courier and clears it. `ungathered` are channels that get news one by one in
-    a storm too. While `holds_reminders` is set, no deadline is
+    into the outbox, for whoever wakes the courier and clears it. While `holds_reminders` is set, no deadline is
     told of. `commit_after` is how long what was judged may wait for the commit where nobody is to be told of anything.
     """
 
-    def __init__(  # noqa: PLR0913  (the one place where the parts of a watch come together)
+    def __init__(
         self,
         *,
         engine: Engine,
@@ -89,20 +80,13 @@ class Pipeline:
         records: Records,
         names: identity.Names,
         options: CaseOptions,
-        channels: Mapping[str, Channel],
-        route: Route,
+        telling: Telling,
     ) -> None:
         self.engine = engine
         self.blocks = blocks
         self.book = book
         self.options = options
-        self.channels = channels
-        self.route = route
-        self.silences: list[Silence] = []
-        self.silenced = 0
-        self.ungathered: frozenset[str] = frozenset()
-        self._storm = Storm(options.storm)
-        self._gathered: dict[str, list[Notification]] = {}
+        self.telling = telling
         self.findings: list[Finding] = []
         self.gaps: list[Gap] = []
         self.owes_news = False
@@ -149,7 +133,9 @@ class Pipeline:
         for gap in self.blocks.gaps():
             self.lose(gap, now)
         self._remind(now)
-        self._tell_storm(now)
+        if self.telling.tell_of_storm(self._batch, now):
+            self._touch(now)
+            self._is_urgent = True
         if self.is_due(now):
             self.commit(now)
         return len(block.data) if block is not None else 0
@@ -343,14 +329,7 @@ class Pipeline:
         self.book.apply(verdict)
         self._batch.verdict(verdict)
         self._is_urgent = self._is_urgent or bool(verdict.owed)
-        for notification in verdict.owed:
-            silence = silences.over(self.silences, notification)
-            if silence is None:
-                is_gathered = kind_of(notification.key) in NEWS and self._storm.gathers(now)
-                self._owe(notification, notification.to or self.route(notification), is_gathered=is_gathered)
-            else:
-                self._batch.audit(silences.held_back(silence, notification))
-                self.silenced += 1
+        self.telling.tell(self._batch, verdict.owed, now)
 
     def redirect(self, case_id: str, key: str, channel: str, reason: str, fallback: Iterable[str], now: Micros) -> None:
         """What a channel will not take is owed to its fallback channels, saying so."""
@@ -358,36 +337,11 @@ class Pipeline:
         if case is not None:
             self._touch(now)
             self._is_urgent = True
-            self._owe(redirected(notice(case, key, now), channel, reason), fallback)
+            self.telling.owe(self._batch, redirected(notice(case, key, now), channel, reason), fallback)
 
     def drill(self, notification: Notification, channel: str, entry: AuditEntry, now: Micros) -> None:
         """A test message for the channel, the way every message goes."""
         self._touch(now)
         self._is_urgent = True
         self._batch.audit(entry)
-        self._owe(notification, [channel])
-
-    def _owe(self, notification: Notification, names: Iterable[str], *, is_gathered: bool = False) -> None:
-        for name in names:
-            channel = self.channels.get(name)
-            if channel is None:
-                continue
-            body = channel.render(notification)
-            if is_gathered and name not in self.ungathered:
-                self._gathered.setdefault(name, []).append(notification)
-                self._batch.owe(notification, name, body, notification.owed_at + HELD)
-            else:
-                self._batch.owe(notification, name, body)
-
-    def _tell_storm(self, now: Micros) -> None:
-        """One message for what was gathered, for each channel that it was for."""
-        if not self._storm.is_over(now):
-            return
-        self._touch(now)
-        self._is_urgent = True
-        for name, news in self._gathered.items():
-            message = gathered(news, now)
-            self._owe(message, [name])
-            for each in news:
-                self._batch.settle(each.id, name, message.id)
-        self._gathered.clear()
+        self.telling.owe(self._batch, notification, [channel])

@@ -30,6 +30,7 @@ from sentinel.problems import Problem, Span, Unusable
 from sentinel.settings import LogSourcePart
 from sentinel.sources.history import read_history
 from sentinel.store.batch import Batch
+from sentinel.telling import Telling
 from sentinel.zones import ZoneName
 from sentinel.zones import read as read_zone
 
@@ -100,6 +101,10 @@ def run(path: Path) -> Rehearsed:
     return Rehearsed(part.name, "")
 
 
+MANY = 1_000_000
+"""News a minute that is told case by case: a scenario asks for each."""
+
+
 class _Stage:
     """The pipeline of one scenario, and how far it has come."""
 
@@ -118,8 +123,7 @@ class _Stage:
             records=self,
             names=self,
             options=CaseOptions(),
-            channels={"scenario": self},
-            route=lambda _: ("scenario",),
+            telling=Telling({"scenario": self}, lambda _: ("scenario",), MANY),
         )
 
     # --- what the pipeline is given: blocks, a store that forgets, names as they are, a channel that notes ---------

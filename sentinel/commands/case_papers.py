@@ -237,7 +237,7 @@ def loaded_config(config: Path | None) -> Config:
 
 def render_paper(template: str, loaded: Config, values: dict[str, Any]) -> str:
     """The template with the values. Raises CommandError where it cannot be used."""
-    folder = None if loaded.cases.templates is None else loaded.folder / loaded.cases.templates
+    folder = loaded.templates
     try:
         return render(template, folder, SystemClock().now(), values)
     except PaperError as error:
