@@ -28,6 +28,7 @@ COMMANDS = {
     "test": "The tests inside the rules, and scenarios.",
     "replay": "History through the real pipeline; no case, no message, no state.",
     "explain": "Why a rule did or did not fire, record by record.",
+    "diff": "The findings that a change of rules wins, loses and moves.",
     "case": "The life of a case: list, show, confirm, notify, close and more.",
     "channel": "The ways to reach people: how each stands, a test message, and what was given up sent again.",
     "silence": "For a time, hear nothing of certain cases; they open and their clocks run as ever.",

@@ -15,6 +15,7 @@ from typing import Any
 
 from sentinel import formats
 from sentinel.clock import Micros, rfc3339
+from sentinel.detect.correlate import Episode
 from sentinel.detect.engine import Engine
 from sentinel.detect.lane import Counts, Match, SourceView
 from sentinel.detect.pipelines import Pipeline
@@ -61,10 +62,17 @@ def stem(path: str) -> str:
 class Replay:
     """One run over some logs. Iterate over it for the findings, in the order they fire."""
 
-    def __init__(self, engine: Engine, logs: Sequence[Log], said: Callable[[str], None] = lambda _: None) -> None:
+    def __init__(
+        self,
+        engine: Engine,
+        logs: Sequence[Log],
+        said: Callable[[str], None] = lambda _: None,
+        progress: Callable[[int], None] = lambda _: None,
+    ) -> None:
         self._engine = engine
         self._logs = logs
         self._said = said
+        self._progress = progress
         self.troubles: list[Trouble] = []
         self.findings = 0
         self._reached: Micros = 0
@@ -110,6 +118,14 @@ class Replay:
                 setattr(total, name, getattr(total, name) + getattr(lane.counts, name))
         return total
 
+    def episodes(self) -> dict[str, Episode]:
+        """How far the episodes of the findings went, by the finding's id, as far as they are known. To be asked once,
+        after the run.
+        """
+        found = {episode.finding: episode for tally in self._engine.tallies for episode, *_ in tally.take_parted()}
+        groups = (group for tally in self._engine.tallies for group in tally.groups.values())
+        return found | {episode.finding: episode for group in groups for episode in group.episodes}
+
     def blocks(self, log: Log) -> Iterator[Block]:
         """The blocks of a log, its files in order; the engine has a lane for it from the first on."""
         for _, _, first, rest in self._ordered(log):
@@ -147,7 +163,9 @@ class Replay:
 
     def _guarded(self, path: str, blocks: Iterator[Block]) -> Iterator[Block]:
         try:
-            yield from blocks
+            for block in blocks:
+                self._progress(len(block.data))
+                yield block
         except (OSError, ValueError, EOFError) as error:
             reason = error.strerror if isinstance(error, OSError) and error.strerror else str(error)
             self.troubles.append(Trouble(path, reason))

@@ -10,9 +10,10 @@ from typing import Annotated
 import typer
 
 from sentinel.commands import inputs
-from sentinel.commands.discover_view import reading, rows, show, told
+from sentinel.commands.discover_view import rows, show, told
 from sentinel.commands.inputs import Wishes
 from sentinel.commands.output import ConfigOption, console, print_json, print_trouble
+from sentinel.commands.progress import reading
 from sentinel.discovery.proposal import Findings
 from sentinel.discovery.proposing import propose
 from sentinel.discovery.writing import inventory_yaml

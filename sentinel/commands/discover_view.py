@@ -3,8 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
-from pathlib import Path, PurePath
+from pathlib import PurePath
 from typing import Any
 
 from sentinel.clock import rfc3339
@@ -202,22 +201,3 @@ def name_of(log: Log, taken: set[str]) -> str:
     while name in taken:
         name, number = f"{plain[:56]}-{number}", number + 1
     return name
-
-
-@contextmanager
-def reading(logs: Sequence[Log]) -> Iterator[Any]:
-    """A progress bar over the bytes of the logs, on standard error, if that is a terminal."""
-    terminal = console(error=True)
-    if not terminal.is_terminal:
-        yield lambda _: None
-        return
-    from rich.progress import BarColumn, DownloadColumn, Progress, TextColumn, TimeRemainingColumn  # noqa: PLC0415  (rich takes longer to import than most commands run)
-
-    paths = [path for log in logs for path in log.paths]
-    # What a compressed file comes to is not known beforehand.
-    is_known = all(Path(path).is_file() and not path.endswith((".gz", ".zst", ".bz2", ".xz")) for path in paths)
-    total = sum(Path(path).stat().st_size for path in paths) if is_known else None
-    columns = (TextColumn("reading"), BarColumn(), DownloadColumn(), TimeRemainingColumn())
-    with Progress(*columns, console=terminal, transient=True) as bar:
-        task = bar.add_task("reading", total=total)
-        yield lambda size: bar.advance(task, size)

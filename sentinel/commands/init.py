@@ -11,8 +11,9 @@ from typing import Annotated
 import typer
 
 from sentinel import formats
-from sentinel.commands.discover_view import logsource, reading, told
+from sentinel.commands.discover_view import logsource, told
 from sentinel.commands.output import CommandError, console, print_table, safe
+from sentinel.commands.progress import reading
 from sentinel.discovery.proposing import propose
 from sentinel.discovery.writing import Told, inline, inventory_yaml
 from sentinel.exploring import Explored, explore

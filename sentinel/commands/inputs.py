@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import fnmatch
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
 from pathlib import Path
@@ -92,13 +92,40 @@ def gather(wishes: Wishes) -> Inputs:
     found = loaded.inventory if loaded else None
     if wishes.inventory is not None:
         found, problems = _inventory(wishes.inventory)
-    book, more = rulebook.read(
-        rule_files, found, loaded.lists if loaded else {}, loaded.geoip if loaded is not None else None
-    )
+    book, more = _book(rule_files, found, loaded)
     problems = [*problems, *more]
     print_problems(problems)
     logs = _logs(wishes, loaded)
     return Inputs(book, logs, any(problem.is_error for problem in problems), tuple(problems))
+
+
+def gather_each(wishes: Wishes, rule_sets: Sequence[Sequence[Path]]) -> list[Inputs]:
+    """Each of several sets of rules, over the same logs with the same inventory; `rules` of the wishes is not asked.
+
+    Where there is a configuration each set stands in for its `rules:`, beside the shipped rules that it uses; without,
+    none is needed and there are no others. Raises as `gather` does.
+    """
+    loaded = _config_if_any(wishes)
+    found, problems = loaded.inventory if loaded else None, list[Problem]()
+    if wishes.inventory is not None:
+        found, problems = _inventory(wishes.inventory)
+    books = [
+        _book(
+            files.rule_files(paths) if loaded is None else replace(loaded, rules=tuple(paths)).rule_files(),
+            found,
+            loaded,
+        )
+        for paths in rule_sets
+    ]
+    # What is wrong in both, the inventory say, is said once.
+    print_problems(list(dict.fromkeys([*problems, *(problem for _, more in books for problem in more)])))
+    logs = _logs(wishes, loaded)
+    return [Inputs(book, logs, any(problem.is_error for problem in [*problems, *more])) for book, more in books]
+
+
+def _book(rule_files: Iterable[Path], found: Inventory | None, loaded: Config | None) -> tuple[Rulebook, list[Problem]]:
+    lists, geoip = (loaded.lists, loaded.geoip) if loaded is not None else ({}, None)
+    return rulebook.read(rule_files, found, lists, geoip)
 
 
 def logs_and_entries(wishes: Wishes) -> tuple[tuple[Log, ...], tuple[Entry, ...]]:
@@ -106,8 +133,7 @@ def logs_and_entries(wishes: Wishes) -> tuple[tuple[Log, ...], tuple[Entry, ...]
 
     Without a configuration none is needed. Raises Unusable for a broken one, and for an inventory with an error.
     """
-    has_config = wishes.config is not None or any(place.exists() for place in config.PLACES)
-    loaded = _config(wishes) if has_config and not wishes.replace_config else None
+    loaded = _config_if_any(wishes)
     found = loaded.inventory if loaded else None
     problems: list[Problem] = []
     if wishes.inventory is not None:
@@ -124,6 +150,11 @@ def logs_and_entries(wishes: Wishes) -> tuple[tuple[Log, ...], tuple[Entry, ...]
 def logs_of(paths: Sequence[str], loaded: Config) -> tuple[Log, ...]:
     """The files as the logs they are generations of, each read as the configured source it belongs to."""
     return _logs(Wishes(paths), loaded)
+
+
+def _config_if_any(wishes: Wishes) -> Config | None:
+    has_config = wishes.config is not None or any(place.exists() for place in config.PLACES)
+    return _config(wishes) if has_config and not wishes.replace_config else None
 
 
 def _config(wishes: Wishes) -> Config:
