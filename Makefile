@@ -5,7 +5,7 @@ VENV := .venv
 BIN := $(VENV)/bin
 UV_COMPILE := $(BIN)/uv pip compile --universal --generate-hashes --no-header --no-emit-index-url --no-emit-find-links --python-version 3.11 -q
 
-.PHONY: help run test check crash bench bench-daemon bench-peers lab fuzz lock clean
+.PHONY: help run test lint check crash bench bench-daemon bench-peers lab fuzz lock clean
 
 help: ## this list
 	@grep -E '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | sort
@@ -29,11 +29,13 @@ run: $(VENV)/.runtime ## the demo on live traffic; ONCE=1 ends once its case is 
 test: $(VENV)/.dev ## every test that needs no extra server
 	$(BIN)/python -m pytest
 
-check: $(VENV)/.dev ## what to run before a commit: format, lint, types, layers, unit and scenario tests
+lint: $(VENV)/.dev ## format, lint, types, layers
 	$(BIN)/ruff format --check .
 	$(BIN)/ruff check .
 	$(BIN)/mypy
 	$(BIN)/lint-imports
+
+check: lint ## what to run before a commit: lint, and the unit and scenario tests
 	$(BIN)/python -m pytest -q tests/unit tests/scenarios
 
 crash: $(VENV)/.dev ## kills and failing disks, state machine; LONG=1: 10,000 kills and hours of it (needs strace)
