@@ -76,10 +76,22 @@ FAR: Micros = 1 << 62
 def _findings(rules: RuleSet, case: RuleTest, log: Format) -> list[Finding]:
     view = SourceView("test", log, LogSource())
     engine = Engine(rules, (), [view], key=b"test", purpose=PURPOSE)
-    data = b"".join(record for _, record in sorted(records(case), key=lambda each: each[0]))
+    events = sorted(records(case), key=lambda each: each[0])
+    if any(rule.about.additions.absence is not None for rule in rules.detections):
+        return [
+            finding for moment, record in events for finding in (*engine.tick(moment), *_live(engine, record, moment))
+        ]
+    return engine.judge(_block(b"".join(record for _, record in events)), None) + engine.close(FAR)
+
+
+def _live(engine: Engine, record: bytes, now: Micros) -> list[Finding]:
+    """A record judged at its own time: the silence of a source is told by the clock, not by its records."""
+    return engine.judge(_block(record), now)
+
+
+def _block(data: bytes) -> Block:
     position = Position(source="test", stream=1, state="")
-    block = Block(source="test", stream=1, path="test", offset=0, data=data, position=position, reference=BEGIN)
-    return engine.judge(block, None) + engine.close(FAR)
+    return Block(source="test", stream=1, path="test", offset=0, data=data, position=position, reference=BEGIN)
 
 
 def records(case: RuleTest, begin: Micros = BEGIN) -> Iterator[tuple[Micros, bytes]]:

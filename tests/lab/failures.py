@@ -45,9 +45,10 @@ def leaks_records(stage: Stage) -> Iterator[Act]:
 
 def _leak(stage: Stage, text) -> Iterator[Act]:  # type: ignore[no-untyped-def]
     begin = stage.midnight(stage.working_day()) + 9 * HOUR
+    service = f"{stage.random.choice(('billing', 'mail', 'orders', 'import', 'web'))}-{stage.random.randrange(40)}"
     for at in stage.times(begin, stage.within(HOUR, 2 * HOUR, 6 * HOUR), stage.size(1, 12, 300)):
         said = json.dumps(text())
-        line = f'{{"@timestamp":"{{time}}","log.level":"error","service.name":"billing","message":{said}}}'
+        line = f'{{"@timestamp":"{{time}}","log.level":"error","service.name":"{service}","message":{said}}}'
         yield Act(at, Log.RECORDS, "raw", NOBODY, note=line)
 
 
