@@ -45,14 +45,17 @@ Capture = Callable[[Event], Groups | None]
 """The named groups of an event, or None where the pattern is not found in it."""
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, eq=False)
 class Entry:
-    """One way to reach one system's data, ready to be tried on an event."""
+    """One way to reach one system's data, ready to be tried on an event. `sets`: what of `SETTABLE` it may set;
+    `derived`: the other fields that events gain.
+    """
 
     system: System
     entry: AccessEntry
     node: Node
     derived: tuple[str, ...]
+    sets: frozenset[str]
     match: Capture
     sources: tuple[tuple[str, str], ...]
 
@@ -84,13 +87,15 @@ def _node(inventory: Inventory, entry: AccessEntry, problems: list[Problem]) -> 
 
 def _entry(system: System, entry: AccessEntry, node: Node) -> Entry:
     capturing = [item for item in items(node) if _pattern(item) is not None]
-    derived = tuple(name for item in capturing for name in _groups_of(item) if name not in SETTABLE)
+    groups = [name for item in capturing for name in _groups_of(item)]
+    derived = tuple(name for name in groups if name not in SETTABLE)
     sources = tuple(
         (name, field)
         for name, field in (("subject", entry.subject), ("records", entry.records), ("bytes", entry.bytes))
         if field is not None
     )
-    return Entry(system, entry, node, derived, _match(node, capturing), sources)
+    sets = SETTABLE.intersection([*groups, *(name for name, _ in sources)])
+    return Entry(system, entry, node, derived, sets, _match(node, capturing), sources)
 
 
 def _pattern(item: Item) -> str | None:
@@ -352,9 +357,7 @@ _SET = {"subject": SUBJECT, "records": RECORDS, "bytes": BYTES}
 
 def _numeric(entry: Entry) -> tuple[str, ...]:
     """Which of the access fields that are numbers the entry can set."""
-    groups = (name for item in items(entry.node) if _pattern(item) is not None for name in _groups_of(item))
-    names = {*(name for name, _ in entry.sources), *groups}
-    return tuple(field for name, field in (("records", RECORDS), ("bytes", BYTES)) if name in names)
+    return tuple(field for name, field in (("records", RECORDS), ("bytes", BYTES)) if name in entry.sets)
 
 
 def _actor(entry: AccessEntry) -> tuple[str | None, Callable[[str], str]]:

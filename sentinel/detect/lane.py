@@ -14,6 +14,7 @@ import msgspec
 
 from sentinel.clock import MINUTE, Micros
 from sentinel.detect import access, pipelines, route, unseen, witness
+from sentinel.detect.foregone import Foregone
 from sentinel.detect.match import need
 from sentinel.detect.plans import EVERYTHING, Plan, Plans
 from sentinel.detect.rules import PERSONAL_DATA, Correlation, Detection
@@ -116,7 +117,8 @@ class Lane:
         self._scanner = Scanner(view.format, self._choices(detections))
         first = len(self._entries)
         logins = people.learners(routed, view.names)
-        self._plans = Plans(routed, first, self._plain, self._access.marker, self._scanner.targets, logins)
+        known = {} if self._are_given else {each: Foregone(each, view.format.fields) for each in self._entries}
+        self._plans = Plans(routed, first, self._plain, self._access.marker, self._scanner.targets, logins, known)
         self.shares: list[Share] = []
         self._sampled = 0
         self._last_time: dict[int, Micros] = {}
@@ -245,7 +247,7 @@ class Lane:
                     accesses.append(held)
                     if access.ACTOR not in event.fields:
                         self.counts.actorless += 1
-                matched = plan.of_access(event) if held else plan.rules(event)
+                matched = plan.of_access[held](event) if held else plan.rules(event)
             except Exception as error:  # noqa: BLE001  (the broad excepts of the package: one bad record stops nothing)
                 self._note_error(error)
                 continue
