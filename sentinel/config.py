@@ -43,6 +43,7 @@ class Config:
 
     `rules` are the user's files and folders as written; `without` are families of shipped rules that are left out;
     `lists` are files of texts that take the place of the lists of rules; `geoip` is a database of places;
+    `rule_budget` is the share of a log's records that one rule should make candidates at most;
     `control` is the socket; `http` is host and port, or None.
     """
 
@@ -55,6 +56,7 @@ class Config:
     inventory: Inventory | None
     lists: Mapping[str, Path]
     geoip: Path | None
+    rule_budget: float
     sources: tuple[SourceConfig, ...]
     cases: CaseOptions
     channels: Mapping[str, ChannelOptions]
@@ -150,6 +152,7 @@ def _config(
         inventory=found,
         lists={name: folder / written for name, written in part.lists.items()},
         geoip=None if part.geoip is None else folder / part.geoip,
+        rule_budget=part.rule_budget,
         sources=tuple(sources),
         cases=part.cases,
         channels=channel_options,

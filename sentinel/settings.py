@@ -106,6 +106,7 @@ class ConfigPart(_Part):
     inventory: PathText | None = None
     lists: dict[Name, PathText] = {}
     geoip: PathText | None = None
+    rule_budget: float = Field(default=0.05, gt=0, le=1)
     sources: tuple[dict[str, Any], ...] = Field(min_length=1)
     cases: CaseOptions = CaseOptions()
     channels: dict[Name, dict[str, Any]] = {}

@@ -18,7 +18,7 @@ from sentinel.detect.lane import Purpose
 from sentinel.inspection import inspect
 from sentinel.problems import Problem, Unusable
 from sentinel.rulebook import Rulebook
-from sentinel.sampling import BUDGET, Sample, sample
+from sentinel.sampling import Cost, Sample, Terms, sample
 
 EXAMPLES = (
     "sentinel check",
@@ -120,9 +120,10 @@ def _print_counts(problems: Sequence[Problem], loaded: Config | None, book: Rule
 
 def _samples(loaded: Config, book: Rulebook, paths: list[str]) -> list[Sample]:
     found = []
+    terms = Terms(loaded.rule_budget, loaded.inventory)
     for log in logs_of(paths, loaded) if paths else ():
         engine = book.engine([], os.urandom(32), Purpose(keeps_state=False))
-        found.append(sample(engine, log))
+        found.append(sample(engine, log, terms))
     return found
 
 
@@ -135,7 +136,13 @@ def _sample_row(found: Sample) -> dict[str, Any]:
         "accesses": found.accesses,
         "accesses_without_actor": round(found.actorless, 4),
         "rules": [
-            {"rule": cost.name, "candidates": round(cost.share, 6), "has_witness": cost.has_witness}
+            {
+                "rule": cost.name,
+                "candidates": round(cost.share, 6),
+                "seconds_a_million": round(cost.seconds, 3),
+                "has_witness": cost.has_witness,
+                "within_budget": cost.is_within_budget,
+            }
             for cost in found.costs
         ],
     }
@@ -151,15 +158,12 @@ def _print_sample(found: Sample) -> None:
             terminal.print("    hint: docs/logging.md says how a log gets to know who it was", style="yellow")
     else:
         terminal.print("  no access to personal data: no inventory entry holds on these records", style="yellow")
-    rows = [
-        (cost.name, f"{cost.share:.3%}", "" if cost.is_within_budget else _over(cost.has_witness))
-        for cost in found.costs
-    ]
+    rows = [(cost.name, f"{cost.share:.3%}", f"{cost.seconds:.2f}", _verdict(cost)) for cost in found.costs]
     if rows:
-        print_table(("rule or entry", "candidates #", "verdict"), rows)
+        print_table(("rule or entry", "candidates #", "s a million records #", "verdict"), rows)
 
 
-def _over(has_witness: bool) -> str:
-    if not has_witness:
-        return "nothing to search for: every record is parsed for it"
-    return f"over the budget of {BUDGET:.0%}, unless these are accesses"
+def _verdict(cost: Cost) -> str:
+    if cost.is_within_budget:
+        return ""
+    return "over the budget" if cost.has_witness else "nothing to search for: every record is parsed for it"

@@ -123,6 +123,8 @@ def _print_rule(rule: dict[str, Any], say: Any) -> None:
     if window is not None:
         group = " ".join(f"{name}={value}" for name, value in window["group"].items())
         about = "about " if window.get("value_is_estimate") else ""
-        say(f"    window {window['spans']}: {about}{window['value']} of {window['threshold']}  {group}")
+        threshold = window["threshold"]
+        wanted = f", wanted {threshold}" if isinstance(threshold, str) else f" of {threshold}"
+        say(f"    window {window['spans']}: {about}{window['value']}{wanted}  {group}")
     for kind, reason in (rule["unusual"] or {}).items():
         say(f"    {'+' if reason['holds'] else '-'} {kind}: " + "  ".join(f"{k}={v}" for k, v in reason.items()))

@@ -149,10 +149,9 @@ class Lane:
             derived = {} if self._are_given else {witness.DERIVED: witness.AnyOf(())}
         return found + [witness.choice(need(detections[number].condition), log, derived) for number in self._plain]
 
-    def target_names(self, detections: Sequence[Detection]) -> list[str]:
-        """What each of `shares` is about: inventory entries by system and action, then rules by name."""
-        entries = [f"inventory: {entry.system.name}, {entry.entry.action}" for entry in self._entries]
-        return entries + [detections[number].about.key for number in self._plain]
+    def targets(self, detections: Sequence[Detection]) -> list[access.Entry | Detection]:
+        """What each of `shares` is about."""
+        return [*self._entries, *(detections[number] for number in self._plain)]
 
     # --- running -------------------------------------------------------------------------------------------
 
