@@ -282,7 +282,8 @@ class Daemon:
 
     def _idle(self, now: Micros) -> None:
         waits = [self.sources.wait_seconds(now), self.pipeline.seconds_to_commit(now)]
-        due = self.pipeline.book.next_due()
+        # What is held back is not waited for: the watch would spin until it is told.
+        due = None if self.pipeline.holds_reminders else self.pipeline.book.next_due()
         if due is not None:
             waits.append(max(0.0, (due - now) / SECOND))
         woken = self.clock.wait(min(waits), self.wake)

@@ -312,6 +312,19 @@ def test_a_deadline_that_a_clock_set_right_has_passed_is_told_after_ten_minutes(
     assert watch.daemon.pipeline.book.find(case["id"]).clocks[0].reminded != ()
 
 
+def test_a_deadline_that_is_held_back_does_not_keep_the_watch_from_waiting(watch: Watch) -> None:
+    watch.read("kim", range(5))
+    watch.turn()
+    watch.clock.set_to(watch.clock.now() + 80 * HOUR)
+    watch.turn()
+    before = watch.clock.now()
+    watch.daemon.turn()
+    assert watch.clock.now() > before
+    watch.read("eve", range(5))
+    watch.turn()
+    assert len(watch.cases()) == 2, "and what is read meanwhile is committed"
+
+
 def test_a_clock_that_is_set_back_delays_no_commit(watch: Watch) -> None:
     watch.read("kim", range(3))
     watch.daemon.turn()
