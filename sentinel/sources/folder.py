@@ -28,6 +28,11 @@ class Found:
     size: int
     modified: int
 
+    @property
+    def mark(self) -> tuple[int, ...]:
+        """By which a file that nobody changes is known again, whatever its name."""
+        return (*self.key, self.size, self.modified)
+
 
 def expand(patterns: Iterable[str], *, follow: bool) -> tuple[dict[str, Found], dict[str, str]]:
     """Every regular file that a pattern names, by path; and for each pattern without wildcard, why it is no file."""

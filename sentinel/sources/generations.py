@@ -65,6 +65,7 @@ class Generations:
         self._shadows: dict[tuple[int, int], tuple[int, Found]] = {}
         self._troubles: dict[str, str] = {}
         self._rewritten: dict[str, tuple[int, Micros]] = {}
+        self._copied: dict[str, tuple[int, ...]] = {}
 
     def inodes(self) -> set[tuple[int, int]]:
         """The inodes that belong to a stream."""
@@ -94,9 +95,21 @@ class Generations:
             number = self.top
         stream = Stream(number, place, log_of(place.path), now, self._style, self.descriptors.opened)
         self.streams[number] = stream
+        self._inherit(stream)
         self._logs.setdefault(stream.log, []).append(stream)
         self._stems.setdefault(stem_of(stream.log), []).append(stream)
         return stream
+
+    def _inherit(self, stream: Stream) -> None:
+        """What the log's newest copy is, from the stream or for it, so that a restart knows it as well."""
+        if stream.copied:
+            self._copied[stream.log] = stream.copied
+        else:
+            stream.copied = self._copied.get(stream.log, ())
+
+    def was_copied_to(self, found: Found, log: str) -> bool:
+        """The file is the newest copy of the log, in which an older generation was read or is being read."""
+        return self._copied.get(log) == found.mark
 
     def begin(self, found: Found, now: Micros) -> Stream:
         """A file never seen before, from its first byte."""
@@ -114,6 +127,8 @@ class Generations:
         """A stored place in the file that was found for it. Raises OSError where the file cannot be opened now."""
         stream = self.enter(place, now, number)
         stream.is_stored = True
+        if match.found.key != place.inode.key:
+            self._copied[stream.log] = match.found.mark
         stream.at = match.found.path
         stream.inode = Inode(*match.found.key)
         stream.size = match.found.size
@@ -160,7 +175,7 @@ class Generations:
 
     def replaced(self, stream: Stream, now: Micros) -> None:
         """The file was cut or overwritten: what it holds now is a new generation; the old one may live in a copy."""
-        fd = stream.hand_over()
+        fd, new = stream.hand_over(), None
         if fd is not None and stream.at != stream.log and stream.at in self.found:
             # A copy may have been written over an older one: the next look tells whose it is.
             os.close(fd)
@@ -169,7 +184,10 @@ class Generations:
             new.is_matched, new.is_ended = stream.is_matched, new.log != new.path
             self._attach(new, fd, stream.inode, stream.at)
         stream.is_placed, stream.is_ended = False, True
-        if not self._adopt(stream, now):
+        is_copied = self._adopt(stream, now)
+        if new is not None:
+            self._inherit(new)
+        if not is_copied:
             if stream.unread():
                 self.report(stream, "truncated", stream.offset, stream.size)
             self.depart(stream)
@@ -369,6 +387,7 @@ class Generations:
         stream.is_placed, stream.is_matched, stream.is_ended = False, copy.found.path in self.found, True
         stream.behind, stream.done, stream.due, stream.quiet_since = True, False, 0, now
         self._shadows.pop(inode.key, None)
+        self._copied[stream.log] = copy.found.mark
         for other in [each for each in self.streams.values() if each.inode.key == inode.key and each is not stream]:
             self._lose_unread(other)
             self.depart(other)

@@ -58,6 +58,7 @@ class Place:
     `modified` is the file's change time in nanoseconds when last read. `done` says the generation was finished by its
     writer and read to its end, so that nothing is lost when the file is gone later. `coding` is how it is written, ""
     for UTF-8 and where it is not known yet, and `shift` how much longer the text read is than the bytes it was made of.
+    `copied` is the copy in which the generation before was read to its end, if it was: device, inode, size, change time.
     """
 
     path: str
@@ -69,6 +70,7 @@ class Place:
     done: bool = False
     coding: str = ""
     shift: int = 0
+    copied: tuple[int, ...] = ()
 
 
 def digest(data: bytes) -> str:
@@ -167,6 +169,7 @@ def to_text(place: Place | None, first: Micros) -> str:
             "modified": place.modified,
             "done": place.done,
             **({"coding": place.coding, "shift": place.shift} if place.coding else {}),
+            **({"copied": place.copied} if place.copied else {}),
         },
         separators=(",", ":"),
     )
@@ -190,6 +193,7 @@ def from_text(text: str) -> tuple[Place | None, Micros]:
             done=state["done"],
             coding=state.get("coding", ""),
             shift=state.get("shift", 0),
+            copied=tuple(state.get("copied", ())),
         )
     except (KeyError, TypeError, IndexError) as wrong:
         raise ValueError("the stored position is not one that this program wrote") from wrong

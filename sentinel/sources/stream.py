@@ -64,6 +64,7 @@ class Stream:
         self.rungs = place.rungs
         self.modified = place.modified
         self.done = place.done
+        self.copied = place.copied
         self.fd: int | None = None
         self.packed: Packed | None = None
         self.tail = b""
@@ -101,6 +102,7 @@ class Stream:
             done=self.done,
             coding=coding.name if coding is not None and coding.width > 1 else "",
             shift=self._framing.shift,
+            copied=self.copied,
         )
 
     def attach(self, fd: int, inode: Inode, at: str) -> None:

@@ -74,7 +74,9 @@ class Survey:
         for stream in list(known.streams.values()):
             self._locate(stream, present, now)
         for path, (key, modified) in self._last_seen.items():
-            if path not in known.found or known.found[path].key != key:
+            here = known.found.get(path)
+            # A log that is empty and has been written to was rotated by copying it.
+            if here is None or here.key != key or (not here.size and here.modified != modified):
                 self._read_overlooked(path, modified, now)
         self._last_seen = {path: (each.key, each.modified) for path, each in known.found.items()}
         known.forget_copies(present)
@@ -145,6 +147,7 @@ class Survey:
             and each.size
             and each.modified >= since
             and log_of(each.path) == log != each.path
+            and not known.was_copied_to(each, log)
         ]
         for each in sorted(rotated, key=lambda each: each.modified):
             if not known.has_read(each, log):

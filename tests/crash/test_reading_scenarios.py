@@ -265,6 +265,80 @@ def test_12_a_copy_that_matches_too_is_not_read_twice(writer: Writer, is_read: b
     assert account(writer, reader) == set()
 
 
+@NAMES
+@pytest.mark.parametrize("unread", [0, 5])
+@pytest.mark.parametrize("is_down", [False, True])
+def test_10_a_copy_is_made_and_the_emptied_log_renamed_before_anybody_looks(
+    writer: Writer, pattern: str, unread: int, is_down: bool
+) -> None:
+    writer.write()
+    reader = a_reader(writer, pattern)
+    reader.take()
+    if is_down:
+        reader.crash()
+    writer.write(unread)
+    writer.copy_and_truncate()
+    writer.rename()
+    if is_down:
+        reader.open()
+    settle(reader)
+    writer.write()
+    settle(reader)
+    assert account(writer, reader) == set()
+    assert not reader.gaps
+
+
+@NAMES
+@pytest.mark.parametrize("restarts", ["never", "before", "while it is renamed"])
+def test_12_a_copy_read_long_ago_is_not_read_again_when_the_emptied_log_is_renamed(
+    writer: Writer, pattern: str, restarts: str
+) -> None:
+    writer.write()
+    reader = a_reader(writer, pattern)
+    reader.take()
+    writer.write()
+    copy = writer.copy_and_truncate()
+    as_one = writer.log.stat().st_mtime_ns
+    os.utime(copy, ns=(as_one, as_one))  # as the clock of a file system has it, which ticks every few milliseconds
+    settle(reader)
+    reader.take(HOUR / SECOND)
+    if restarts == "before":
+        reader.restart()
+    if restarts == "while it is renamed":
+        reader.crash()
+    writer.rename()
+    if restarts == "while it is renamed":
+        reader.open()
+    settle(reader)
+    writer.write()
+    settle(reader)
+    assert account(writer, reader) == set()
+    assert not reader.gaps
+
+
+@NAMES
+@pytest.mark.parametrize("rotates", ["rename", "copy_and_truncate"])
+def test_12_a_generation_that_came_and_went_in_a_copy_between_two_looks(
+    writer: Writer, pattern: str, rotates: str
+) -> None:
+    """The log was empty when it was last looked at, or was just copied: nothing read tells whose the copy is."""
+    writer.write()
+    reader = a_reader(writer, pattern)
+    reader.take()
+    getattr(writer, rotates)()
+    if rotates == "rename":
+        settle(reader)
+    writer.write()
+    if rotates == "copy_and_truncate":
+        writer.log.with_name("app.log.1").rename(writer.log.with_name("app.log.2"))
+    writer.copy_and_truncate()
+    settle(reader)
+    writer.write()
+    settle(reader)
+    assert account(writer, reader) == set()
+    assert not reader.gaps
+
+
 @pytest.mark.parametrize("count", [2, 100])
 @pytest.mark.parametrize("is_down", [False, True])
 def test_13_and_14_an_inode_that_is_used_again(writer: Writer, count: int, is_down: bool) -> None:
