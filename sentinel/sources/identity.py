@@ -58,7 +58,7 @@ class Place:
     `modified` is the file's change time in nanoseconds when last read. `done` says the generation was finished by its
     writer and read to its end, so that nothing is lost when the file is gone later. `coding` is how it is written, ""
     for UTF-8 and where it is not known yet, and `shift` how much longer the text read is than the bytes it was made of.
-    `copied` is the copy in which the generation before was read to its end, if it was: device, inode, size, change time.
+    `copied` is the newest copy an older generation was read in: device, inode, size, change time.
     """
 
     path: str
