@@ -18,6 +18,7 @@ from typer.main import get_command
 
 from sentinel.commands.output import CommandError, examples, print_problems, print_trouble
 from sentinel.problems import Unusable
+from sentinel.uncollected import uncollected
 
 COMMANDS = {
     "demo": "The real daemon on live, generated traffic with one insider.",
@@ -68,7 +69,8 @@ def present() -> list[str]:
 
 def load(name: str) -> TyperCommand | TyperGroup:
     """The command, ready to run."""
-    module = import_module(f"sentinel.commands.{name}")
+    with uncollected():
+        module = import_module(f"sentinel.commands.{name}")
     app = getattr(module, "app", None)
     if app is None:
         app = typer.Typer(add_completion=False, rich_markup_mode=None)

@@ -49,6 +49,7 @@ from sentinel.sources import Sources
 from sentinel.store import StoreBroken, StoreError, sqlite_version
 from sentinel.systemd import Supervisor
 from sentinel.telling import Telling
+from sentinel.uncollected import uncollected
 from sentinel.untaken import Reports
 from sentinel.vault import Vault
 from sentinel.web.readiness import Readiness
@@ -148,6 +149,7 @@ class Daemon:
         rates = {name: options.per_minute for name, options in self.config.channels.items()}
         self.courier = Courier(self.store, self.channels.values(), self.clock, self.reports, per_minute=rates)
 
+    @uncollected()
     def _begin(self) -> None:
         """Sources, engine and book as the store has them."""
         now = self.clock.now()

@@ -12,6 +12,7 @@ import dataclasses
 from array import array
 from collections.abc import Iterable
 from dataclasses import fields
+from struct import Struct
 from typing import Any
 
 import orjson
@@ -28,6 +29,8 @@ SHARDS = 16
 
 WIDTH = STRIDE + 5
 """Numbers a counted event has in a delta: tally, key, source, digits, floor, and its entry."""
+
+_rows = Struct(f"={WIDTH}q").iter_unpack
 
 SAVED = tuple(each.name for each in fields(Episode) if each.name not in ("has_news", "subjects"))
 """What of an episode is kept: all but what is still to be told, which is told before anything is saved."""
@@ -179,7 +182,8 @@ def _raise_high(engine: Engine, high: dict[str, int]) -> None:
 
 
 def _replay(engine: Engine, sequence: int, blob: bytes, as_of: dict[int, int]) -> None:
-    head, numbers = _split(blob)
+    line, _, counted = blob.partition(b"\n")
+    head = orjson.loads(line)
     by_fingerprint = {tally.rule.fingerprint: index for index, tally in enumerate(engine.tallies)}
     tallies = [by_fingerprint.get(each) for each in head["tallies"]]
     findings = dict(head["findings"])
@@ -187,18 +191,18 @@ def _replay(engine: Engine, sequence: int, blob: bytes, as_of: dict[int, int]) -
     evicted: dict[int, list[tuple[int, list[int]]]] = {}
     for place, index, keys in head["evicted"]:
         evicted.setdefault(place, []).append((index, keys))
-    for place in range(len(numbers) // WIDTH):
-        for index, keys in evicted.get(place, ()):
-            known = tallies[index]
-            if known is not None:
-                engine.tallies[known].give_up(key for key in keys if as_of[shard_of(key)] < sequence)
-        row = numbers[place * WIDTH : (place + 1) * WIDTH]
-        index, key, source, digits, floor, time, value, subject, where, stream = row
+    sources = head["sources"]
+    is_newer = [as_of[shard] < sequence for shard in range(SHARDS)]
+    for place, (index, key, source, digits, floor, *entry) in enumerate(_rows(counted)):
+        if place in evicted:
+            for given_up, keys in evicted[place]:
+                known = tallies[given_up]
+                if known is not None:
+                    engine.tallies[known].give_up(each for each in keys if is_newer[shard_of(each)])
         now = tallies[index]
-        if now is not None and as_of[shard_of(key)] < sequence:
-            entry = (time, value, subject, where, stream)
-            counted = (now, key, entry, floor, head["sources"][source], findings.get(place), digits)
-            engine.count_again(counted, waited.get(place))
+        if now is not None and is_newer[key & (SHARDS - 1)]:
+            again = (now, key, tuple(entry), floor, sources[source], findings.get(place), digits)
+            engine.count_again(again, waited.get(place))
     _raise_high(engine, head["high"])
     _restore_streams(engine, head["streams"])
     cells.restore(engine.judges.all, head.get("cells", []), lambda key: as_of[shard_of(key)] < sequence)

@@ -6,7 +6,7 @@ newer generation does not keep an older one of its log from being read.
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 
 from sentinel.sources.stream import Stream
 
@@ -25,6 +25,7 @@ class Descriptors:
         self._most = most
         self._waits = waits
         self._is_trying = False
+        self._leaving: list[Stream] = []
 
     def are_too_many(self) -> bool:
         """More are open than should be."""
@@ -46,7 +47,8 @@ class Descriptors:
 
     def open_waiting(self, open_: Callable[[Stream], None]) -> bool:
         """Open some of those that wait for a descriptor; say whether there is one to read now."""
-        has_any, refused, self._is_trying = False, 0, True
+        has_any, refused = False, 0
+        self._is_trying, self._leaving = True, []
         for stream in list(self.waiting.values()):
             if stream.fd is None:
                 open_(stream)
@@ -80,15 +82,24 @@ class Descriptors:
         is_open = [each for each in self.opened.values() if each.links]
         if len(is_open) < self._most:
             return True
-        idle = [each for each in is_open if each.is_idle()]
-        while idle:
-            first = min(idle, key=lambda each: (each.unread() > 0, each.quiet_since))
+        for first in self._idle_first(is_open):
             if first.has_name():
                 first.rest(until_changed=True)
                 return True
-            idle.remove(first)
         waiting = [each for each in is_open if self._waits(each)]
         if waiting and not self._waits(newcomer):
             waiting[-1].rest()
             return True
         return False
+
+    def _idle_first(self, is_open: list[Stream]) -> Iterator[Stream]:
+        """Those with nothing to read, the longest quiet first. While many are opened none is read, so that the order is
+        made once for all of them.
+        """
+        if not self._is_trying or not self._leaving:
+            idle = [each for each in is_open if each.is_idle()]
+            self._leaving = sorted(idle, key=lambda each: (each.unread() > 0, each.quiet_since))[::-1]
+        while self._leaving:
+            first = self._leaving.pop()
+            if first.fd is not None and first.is_idle():
+                yield first

@@ -5,12 +5,13 @@
 from __future__ import annotations
 
 import errno
+import fnmatch
 import glob
 import os
 import re
 import stat
 from collections.abc import Iterable
-from dataclasses import dataclass
+from typing import NamedTuple
 
 # What log rotation puts after a name: .1, -20260304, -20260304-0315, .2026-03-04, -1772582400, .old
 _DATE = r"[._-]\d{4}-?\d{2}-?\d{2}(?:[-_.T]?\d{2,6})?|[._-]\d{10}"
@@ -19,8 +20,7 @@ _PACKED = re.compile(r"\.(?:gz|zst|bz2|xz)$")
 _BEFORE_SUFFIX = re.compile(rf"(?:{_DATE})(?=\.[A-Za-z][A-Za-z0-9]*$)")
 
 
-@dataclass(frozen=True, slots=True)
-class Found:
+class Found(NamedTuple):
     """One regular file as a directory listing showed it. `modified` is in nanoseconds."""
 
     path: str
@@ -40,12 +40,25 @@ def expand(patterns: Iterable[str], *, follow: bool) -> tuple[dict[str, Found], 
     troubles: dict[str, str] = {}
     for pattern in patterns:
         if glob.has_magic(pattern):
-            for path in glob.iglob(pattern, recursive=True):
+            for path in _matching(pattern):
                 if each := _regular(path, follow=follow, troubles=None):
                     found[path] = each
         elif each := _regular(pattern, follow=follow, troubles=troubles):
             found[pattern] = each
     return found, troubles
+
+
+def _matching(pattern: str) -> Iterable[str]:
+    """What `glob` finds. A pattern that names its folder plainly, as most do, costs one listing and little more."""
+    folder, name = os.path.split(pattern)
+    if glob.has_magic(folder) or name == "**":
+        return glob.iglob(pattern, recursive=True)
+    try:
+        names = fnmatch.filter(os.listdir(folder or "."), name)
+    except OSError:
+        return []
+    before = os.path.join(folder, "")
+    return [before + each for each in names if name[0] == "." or each[0] != "."]
 
 
 def _regular(path: str, *, follow: bool, troubles: dict[str, str] | None) -> Found | None:
@@ -128,7 +141,7 @@ def folder_of(path: str) -> str:
 
 def folders_of(patterns: Iterable[str], paths: Iterable[str]) -> set[str]:
     """The folders in which files of these patterns appear: those of the files, and those the patterns name plainly."""
-    folders = {folder_of(path) for path in paths}
+    folders = {folder_of(beginning) for beginning in {path[: path.rfind("/") + 1] for path in paths}}
     for pattern in patterns:
         folder = os.path.dirname(pattern)
         while glob.has_magic(folder):

@@ -133,13 +133,14 @@ class Tail:
 
     def status(self) -> SourceStatus:
         streams = self._known.streams.values()
+        unread = [(stream.unread_since, left) for stream in streams if (left := stream.unread())]
         trouble = self._survey.trouble() or (self._wakeup.trouble if self._wakeup else "")
         return SourceStatus(
             streams=len(streams),
-            unread_bytes=sum(stream.unread() for stream in streams),
+            unread_bytes=sum(left for _, left in unread),
             trouble=trouble,
             cut_records=self._cut_records + sum(stream.cut_records for stream in streams),
-            unread_since=min((stream.unread_since for stream in streams if stream.unread()), default=None),
+            unread_since=min((since for since, _ in unread), default=None),
             unterminated_records=self._unterminated + sum(stream.unterminated_records for stream in streams),
             told=self._told,
             seen=self._seen,
@@ -154,10 +155,11 @@ class Tail:
         """How long nothing needs to be read, unless something stirs before."""
         if self._known.marks or not self._is_marked or self._stir.grown:
             return 0.0
-        looks = self._looked_at + self._until_look()
-        every = [each for each in self._known.descriptors.opened.values() if not self._known.waits(each)]
-        soonest = min((stream.due for stream in every), default=looks)
-        return min(max(min(soonest, looks) - now, 0), LOOK) / SECOND
+        soonest = min(self._looked_at + self._until_look(), now + LOOK)
+        for stream in self._known.descriptors.opened.values():
+            if stream.due < soonest and not self._known.waits(stream):
+                soonest = stream.due
+        return max(soonest - now, 0) / SECOND
 
     def _generations(self) -> Generations:
         return Generations(self.name, follow=self._follow, open_files=self._open_files, style=self._style)
@@ -257,7 +259,7 @@ class Tail:
             # Known by its inode from now on: it may be written to and rotated while nothing runs.
             self._known.marks.append(stream)
         quiet = now - stream.quiet_since
-        stream.due = now + (BUSY if quiet < QUIET else LOOK)
+        stream.due = self._next_round(now, BUSY if quiet < QUIET else LOOK)
         if stream.is_open_group and self._style.grouping is not None and quiet >= self._style.grouping.timeout:
             return stream.whole_records(closes=True)
         if stream.packed is not None:
@@ -267,6 +269,10 @@ class Tail:
             if piece is None:
                 self._known.finish(stream, quiet, now)
         return piece
+
+    def _next_round(self, now: Micros, every: Micros) -> Micros:
+        """At most `every` from now, when the other files and the folder are looked at too: one waking for all."""
+        return now + every - (now - self._looked_at) % every
 
     # --- handing out ---------------------------------------------------------------------------------------
 
