@@ -1,6 +1,6 @@
 """What lies in the folders: files that match, files that were rotated, and how a log is opened safely."""
 
-# ruff: noqa: PTH112, PTH116, PTH118, PTH119, PTH120, PTH207 # names stay as written; each look lists them all
+# ruff: noqa: PTH112, PTH116, PTH118, PTH119, PTH120, PTH207, PTH208 # names stay as written; each look lists them all
 
 from __future__ import annotations
 

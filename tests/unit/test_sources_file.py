@@ -658,6 +658,40 @@ def test_thousands_of_files_are_read_with_few_descriptors_at_the_first_call(tmp_
     assert len(reader.tail._known.descriptors.opened) <= 50
 
 
+def test_files_that_were_written_at_different_moments_are_all_looked_at_in_one_turn_a_second(tmp_path: Path) -> None:
+    reader = Reader([str(tmp_path / "*.log")]).open()
+    logs = [tmp_path / f"{name}.log" for name in "abcdefghijklmnopqrst"]
+    for log in logs:
+        log.write_bytes(b"first\n")
+        reader.take(0.37)
+    reader.take()
+    reader.take(60)
+    since, turns = reader.now, 0
+    while reader.now < since + 10 * SECOND:
+        reader.take(reader.tail.wait_seconds(reader.now))
+        turns += 1
+    assert turns <= 11
+    for log in logs:
+        append(log, b"second\n")
+    assert reader.take(1.0) == b"second\n" * 20
+
+
+def test_of_many_files_those_that_were_quiet_longest_let_go_of_their_descriptors_first(tmp_path: Path) -> None:
+    logs = [tmp_path / f"{number}.log" for number in range(8)]
+    reader = Reader([str(tmp_path / "*.log")], open_files=4).open()
+    for log in logs[:4]:
+        log.write_bytes(b"first\n")
+        reader.take(2)
+    append(logs[0], b"second\n")
+    reader.take(2)
+    for log in logs[4:7]:
+        log.write_bytes(b"first\n")
+    reader.take(2)
+    assert {Path(each.path).name for each in reader.tail._known.descriptors.opened.values()} == {
+        *("0.log", "4.log", "5.log", "6.log")
+    }
+
+
 def test_files_that_grow_without_end_do_not_keep_others_from_being_opened(tmp_path: Path) -> None:
     for number in range(4):
         (tmp_path / f"busy{number}.log").write_bytes((b"x" * 999 + b"\n") * 40_000)
