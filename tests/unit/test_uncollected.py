@@ -9,10 +9,15 @@ import pytest
 from sentinel.uncollected import uncollected
 
 
+def fail_uncollected() -> None:
+    assert not gc.isenabled()
+    raise KeyError
+
+
 def test_the_collector_rests_and_is_at_work_again_even_after_an_error() -> None:
     assert gc.isenabled()
     with pytest.raises(KeyError), uncollected():
-        {True: ""}[gc.isenabled()]
+        fail_uncollected()
     assert gc.isenabled()
 
 
