@@ -88,8 +88,8 @@ class Plan:
     seed: int = 7
     rate: float = 2000.0
     portal_share: float = 0.6
-    access_share: float = 0.05
-    staff: int = 240
+    access_share: float = 0.01
+    staff: int = 480
     insider_from: Micros
     insider_seconds: float = 40.0
     insider_patients: int = 300
@@ -217,6 +217,10 @@ class Traffic:
         return json.dumps(line) + "\n"
 
 
+_BUSIEST = 4.0
+"""Nobody looks up more than so many times what the least busy do: nobody reads faster than hands can."""
+
+
 def _staff(number: int, random: Random) -> list[Person]:
     """People with different habits: most look things up now and then, a few all day long."""
     names = [f"{first}.{last}" for first in _FIRST.split() for last in _LAST.split() if f"{first}.{last}" != INSIDER]
@@ -228,7 +232,9 @@ def _staff(number: int, random: Random) -> list[Person]:
         )
         address = f"10.20.{8 + ward // 8}.{random.randint(10, 250)}"
         hours = _SHIFTS[index % len(_SHIFTS)]
-        people.append(Person(name, random.paretovariate(1.6), hours, address, random.choice(_BROWSERS), patients))
+        people.append(
+            Person(name, min(random.paretovariate(1.6), _BUSIEST), hours, address, random.choice(_BROWSERS), patients)
+        )
     return people
 
 

@@ -2,7 +2,7 @@
 
 import json
 import re
-from collections import defaultdict
+from collections import Counter, defaultdict
 from datetime import datetime
 
 import pytest
@@ -54,10 +54,16 @@ def test_a_slow_rate_is_kept_over_many_short_stretches() -> None:
     assert written(Plan(insider_from=NOON + 1000 * SECOND, rate=3), 10).count == pytest.approx(30, abs=1)
 
 
-def test_about_one_line_in_twenty_is_an_access() -> None:
+def test_about_one_line_in_a_hundred_is_an_access() -> None:
     lines = written(Plan(insider_from=NOON + 1000 * SECOND), 10)
     accesses = lines.portal.count(b"/api/patients/") + lines.application.count(b"patient.id")
-    assert accesses / lines.count == pytest.approx(0.05, abs=0.01)
+    assert accesses / lines.count == pytest.approx(0.01, abs=0.002)
+
+
+def test_nobody_but_the_insider_reads_faster_than_hands_can() -> None:
+    lines = written(Plan(insider_from=NOON + 1000 * SECOND), 60)
+    reads = Counter(line.split(b" ")[2] for line in lines.portal.splitlines() if b"/api/patients/" in line)
+    assert max(reads.values()) < 60
 
 
 def test_every_portal_line_is_in_the_combined_format_and_in_time_order() -> None:
