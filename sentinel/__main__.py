@@ -29,6 +29,7 @@ COMMANDS = {
     "test": "The tests inside the rules, and scenarios.",
     "replay": "History through the real pipeline; no case, no message, no state.",
     "explain": "Why a rule did or did not fire, record by record.",
+    "tune": "How often a rule would have fired at other thresholds and windows, and for whom.",
     "diff": "The findings that a change of rules wins, loses and moves.",
     "case": "The life of a case: list, show, confirm, notify, close and more.",
     "channel": "The ways to reach people: how each stands, a test message, and what was given up sent again.",

@@ -60,7 +60,10 @@ def stem(path: str) -> str:
 
 
 class Replay:
-    """One run over some logs. Iterate over it for the findings, in the order they fire."""
+    """One run over some logs. Iterate over it for the findings, in the order they fire.
+
+    `first_event` is the oldest time with which a file begins.
+    """
 
     def __init__(
         self,
@@ -75,6 +78,7 @@ class Replay:
         self._progress = progress
         self.troubles: list[Trouble] = []
         self.findings = 0
+        self.first_event: Micros | None = None
         self._reached: Micros = 0
 
     def __iter__(self) -> Iterator[Finding]:
@@ -152,7 +156,9 @@ class Replay:
     def _first_time(self, log: Log, block: Block) -> Micros:
         if log.name not in self._engine.lanes:
             self._open(log, block)
-        return self._engine.lanes[log.name].first_time(block)
+        first = self._engine.lanes[log.name].first_time(block)
+        self.first_event = first if self.first_event is None else min(first, self.first_event)
+        return first
 
     def _open(self, log: Log, block: Block) -> None:
         spec = log.format

@@ -27,6 +27,10 @@ class Mask:
         """The group in one line."""
         return " ".join(f"{name}={value}" for name, value in self.values(group).items())
 
+    def who(self, group: Iterable[tuple[str, str]]) -> str:
+        """The values alone, where a heading has their names; `all` for a rule without groups."""
+        return " ".join(self.values(group).values()) or "all"
+
     def _number(self, name: str, value: str) -> str:
         known = self._numbers.setdefault(name, {})
         return f"#{known.setdefault(value, len(known) + 1)}"
