@@ -95,7 +95,8 @@ def page_after_page(stage: Stage) -> Iterator[Act]:
 def dump_within_reach(stage: Stage) -> Iterator[Act]:
     """A dump or an archive lies where the web server gives it out, and somebody takes it."""
     who = stage.outside("CN")
-    target = ("/files/list.csv", "/files/patients-2026-02.zip", "/backup/patients.sql.gz")[stage.strength]
+    name = ("list{}.csv", "patients-2026-{}.zip", "patients-{}.sql.gz")[stage.strength]
+    target = "/files/" + name.format(stage.random.randrange(1000))
     moment = stage.midnight(stage.days()) + 3 * HOUR
     yield get(moment, who, target, stage.size(200_000, 40_000_000, 2_000_000_000))
 

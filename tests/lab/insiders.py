@@ -18,7 +18,7 @@ def ward_reader(stage: Stage) -> Iterator[Act]:
     _, who, begin, _ = stage.at_work(stage.person("nurse", "doctor", "secretary"), 11)
     if stage.strength == 0:
         for ahead in range(9):
-            for moment in stage.times(begin + ahead * DAY + HOUR, 6 * HOUR, stage.size(16, 0, 0)):
+            for moment in stage.times(begin + ahead * DAY + HOUR, 6 * HOUR, stage.size(12, 0, 0)):
                 yield read(moment, who, stage.patient())
         return
     for moment in stage.times(begin + HOUR, stage.within(0, 6 * HOUR, 45 * MINUTE), stage.size(0, 110, 240)):
@@ -26,11 +26,11 @@ def ward_reader(stage: Stage) -> Iterator[Act]:
 
 
 def counter_reader(stage: Stage) -> Iterator[Act]:
-    """An agent, who sees a hundred people a day anyway, takes many more; weak: half as many again for some days."""
+    """An agent, who sees seventy people a day anyway, takes many more; weak: half as many again for some days."""
     _, who, begin, _ = stage.at_work(stage.person("agent", "reception"), 8)
     for ahead in range(6 if stage.strength == 0 else 1):
         length = stage.within(7 * HOUR, 6 * HOUR, 90 * MINUTE)
-        for moment in stage.times(begin + ahead * DAY + 20 * MINUTE, length, stage.size(50, 320, 700)):
+        for moment in stage.times(begin + ahead * DAY + 20 * MINUTE, length, stage.size(35, 230, 500)):
             yield get(moment, who, f"/api/patients/{stage.patient()}")
 
 
@@ -69,7 +69,8 @@ def service_by_hand(stage: Stage) -> Iterator[Act]:
     """A batch job's account is used with a browser at somebody's desk."""
     person = stage.person("administrator", "analyst")
     _, desk, begin, _ = stage.at_work(person)
-    who = Session(machines.BATCH.actor, desk.address, desk.agent, desk.id, role="service")
+    account = stage.random.choice((machines.BATCH, machines.REPORTS, machines.REMINDERS, machines.RETENTION)).actor
+    who = Session(account, desk.address, desk.agent, desk.id, role="service")
     for moment in stage.times(begin + HOUR, HOUR, stage.size(4, 25, 120)):
         yield read(moment, who, stage.patient())
 

@@ -70,10 +70,9 @@ def forgotten_password(stage: Stage) -> Iterator[Act]:
 def broken_release(stage: Stage) -> Iterator[Act]:
     """A release forgot a file: every browser asks for it again and again and gets 404."""
     begin = stage.midnight(stage.working_day()) + 13 * HOUR
-    people = stage.organisation.of("reception", "agent", "personnel")
     for at in stage.times(begin, 20 * MINUTE, 900):
-        person = stage.random.choice(people)
-        yield get(at, stage.session(person, 20), "/api/patients/assets/icons.svg", 150, 404)
+        who = Session("", f"10.20.1.{stage.random.randint(10, 200)}", BROWSERS[0].format(141), "-")
+        yield get(at, who, "/api/patients/assets/icons.svg", 150, 404)
 
 
 def helping_out(stage: Stage) -> Iterator[Act]:

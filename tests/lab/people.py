@@ -130,7 +130,7 @@ def _person(shape: Shape, number: int, name: str, role: Role, random: Random) ->
         joins=joins,
         leaves=leaves,
         moves=moves,
-        patient=spread(9_000_000 + number) if random.random() < 0.3 else None,
+        patient=spread(850_000 + number) if random.random() < 0.3 else None,
     )
 
 
@@ -145,7 +145,7 @@ def beds(ward: int, day: int) -> range:
     return range(first, first + BEDS)
 
 
-VIPS = tuple(spread(8_000_000 + number) for number in range(12))
+VIPS = tuple(spread(840_000 + number) for number in range(12))
 """Records that attract curiosity; each lies on the ward `number` for the whole time."""
 
 

@@ -32,14 +32,14 @@ class Role:
 ROLES = {
     role.name: role
     for role in (
-        Role("nurse", "records", 34, "rotation", "ward"),
-        Role("doctor", "records", 40, "day", "ward"),
-        Role("coder", "records", 90, "office", "queue", month_end=2.4),
-        Role("secretary", "records", 45, "office", "queue", month_end=1.3),
-        Role("laboratory", "records", 55, "rotation", "queue"),
-        Role("reception", "portal", 75, "counter", "anyone"),
-        Role("agent", "portal", 100, "counter", "anyone"),
-        Role("personnel", "staff", 22, "office", "anyone", month_end=1.6),
+        Role("nurse", "records", 24, "rotation", "ward"),
+        Role("doctor", "records", 28, "day", "ward"),
+        Role("coder", "records", 70, "office", "queue", month_end=2.4),
+        Role("secretary", "records", 32, "office", "queue", month_end=1.3),
+        Role("laboratory", "records", 40, "rotation", "queue"),
+        Role("reception", "portal", 55, "counter", "anyone"),
+        Role("agent", "portal", 70, "counter", "anyone"),
+        Role("personnel", "staff", 16, "office", "anyone", month_end=1.6),
         Role("analyst", "database", 12, "office", "none"),
         Role("administrator", "database", 4, "office", "none"),
         Role("campaigner", "messaging", 14, "office", "none"),
