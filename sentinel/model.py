@@ -40,6 +40,7 @@ class Block:
     show. `position` is to be stored once the block is judged. Events older than `historical_before` happened before
     Sentinel was first started here. `reference` is a moment none of the records can be later than by more than a
     day (the time of reading, or the file's own last change): it gives the year to formats that do not write one.
+    `flags` is what is to be said of the last record: `truncated`, `unterminated`.
     """
 
     source: str
@@ -51,6 +52,7 @@ class Block:
     reference: Micros
     starts: tuple[int, ...] | None = None
     historical_before: Micros = 0
+    flags: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

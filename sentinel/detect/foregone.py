@@ -10,7 +10,7 @@ from collections.abc import Sequence
 
 from sentinel.detect import access
 from sentinel.detect.match import AllOf, AnyOf, Item, Node, Not, Selection
-from sentinel.detect.predicates import TIME_FIELD
+from sentinel.detect.predicates import FLAGS_FIELD, TIME_FIELD
 from sentinel.model import Block, Event, Position
 
 _CONSTANT = {access.SYSTEM, access.ACTION, access.DATA}
@@ -28,7 +28,7 @@ class Foregone:
         known = {access.SYSTEM: entry.system.name, access.ACTION: entry.entry.action, access.DATA: [*entry.entry.data]}
         self._event = Event(known, 0, 0, _NOWHERE, 0, 0)
         self._missing = {field for field, name in _SETTABLE.items() if name not in entry.sets}
-        self._possible = None if fields is None else {*fields, *entry.derived, _UNREAD, TIME_FIELD}
+        self._possible = None if fields is None else {*fields, *entry.derived, _UNREAD, TIME_FIELD, FLAGS_FIELD}
 
     def rest(self, node: Node) -> Node | bool:
         """What is left to be tried of a condition; True or False where that is nothing."""

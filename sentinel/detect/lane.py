@@ -17,6 +17,7 @@ from sentinel.detect import access, pipelines, route, unseen, witness
 from sentinel.detect.foregone import Foregone
 from sentinel.detect.match import need
 from sentinel.detect.plans import EVERYTHING, Plan, Plans
+from sentinel.detect.predicates import FLAGS_FIELD
 from sentinel.detect.rules import PERSONAL_DATA, Correlation, Detection
 from sentinel.detect.scan import Candidate, Scanner, Share, records
 from sentinel.formats.base import Format, Parsed
@@ -169,6 +170,8 @@ class Lane:
         if data and not self.shares:
             self._tune(data)
         candidates = self._scanner.candidates(data, block.starts)
+        if block.flags and data:
+            candidates = _with_last(candidates, block)
         counts.candidates += len(candidates)
         counts.bytes += len(data)
         lines = len(block.starts) if block.starts is not None else _count_lines(data)
@@ -221,6 +224,8 @@ class Lane:
             except Exception as error:  # noqa: BLE001  (one bad record must not stop the watch: see `_judge`)
                 self._note_error(error)
         self.counts.events += len(candidates)
+        if block.flags and events and events[-1].start == _last_start(block):
+            events[-1].fields[FLAGS_FIELD] = [*block.flags]
         return events, chosen
 
     def _odd_event(self, block: Block, start: int, end: int, parsed: Parsed | None) -> Event:
@@ -334,6 +339,17 @@ def _forget_given(fields: dict[str, Any]) -> None:
 def _count_lines(data: bytes) -> int:
     """Lines of a block whose last one ends with a newline. (Five times as fast as counting newlines.)"""
     return len(data) - len(data.replace(b"\n", b""))
+
+
+def _last_start(block: Block) -> int:
+    return block.starts[-1] if block.starts else block.data.rfind(b"\n", 0, len(block.data) - 1) + 1
+
+
+def _with_last(candidates: list[Candidate], block: Block) -> list[Candidate]:
+    """No pattern tells of the flags of the last record: it is tried on everything."""
+    start, end = _last_start(block), len(block.data) - 1
+    others = [each for each in candidates if each[0] != start]
+    return [*others, (start, end, EVERYTHING)] if end > start else others
 
 
 def _in_one_line(block: Block) -> Block:

@@ -40,6 +40,9 @@ TextTest = Callable[[str], bool]
 TIME_FIELD = "@timestamp"
 """The field that means the event's own time, whatever the log calls it."""
 
+FLAGS_FIELD = "log.flags"
+"""What is to be said of a record as it was read (`truncated`, `unterminated`); Filebeat calls it so too."""
+
 MOST_KNOWN = 16
 """Values of which a test's verdict is remembered, and their length: statuses, methods, actions, outcomes."""
 

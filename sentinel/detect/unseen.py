@@ -15,7 +15,7 @@ from sentinel.detect.fields import MISSING, Getter, getter
 from sentinel.detect.match import items
 from sentinel.detect.pipelines import Pipeline
 from sentinel.detect.placing import named_fields
-from sentinel.detect.predicates import TIME_FIELD
+from sentinel.detect.predicates import FLAGS_FIELD, TIME_FIELD
 from sentinel.detect.rules import Correlation, Detection
 from sentinel.detect.witness import DERIVED
 from sentinel.formats.base import Parser
@@ -97,7 +97,7 @@ def _names(fields: Mapping[str, Any], path: str = "") -> Iterator[str]:
 
 def asked(rules: Iterable[Detection], entries: Iterable[Entry]) -> dict[str, list[str]]:
     """By rule, the fields that a record must have for it: not what the inventory gives, nor what may be missing."""
-    given = {TIME_FIELD, *(name for entry in entries for name in entry.derived)}
+    given = {TIME_FIELD, FLAGS_FIELD, *(name for entry in entries for name in entry.derived)}
     found = {}
     for rule in rules:
         names = [

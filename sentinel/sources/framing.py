@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from bisect import bisect_right
 from collections.abc import Callable, Iterable, Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import NamedTuple
 
 from sentinel.sources.coding import PLAIN, Coding, coding_of, mark_length
@@ -17,15 +17,18 @@ from sentinel.sources.identity import MARK
 from sentinel.sources.records import BLOCK, Lines, Unfinished
 
 _PIECES_KNOWN = 4096
+TRUNCATED, UNTERMINATED = "truncated", "unterminated"
+"""Of a record: only its two ends, or a part, are there (Filebeat's word for it); its newline never came."""
 
 
 @dataclass(frozen=True, slots=True)
 class Piece:
-    """Whole records and the offset of the first; `starts` as in a block."""
+    """Whole records and the offset of the first; `starts` and `flags` as in a block."""
 
     offset: int
     data: bytes
     starts: tuple[int, ...] | None = None
+    flags: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -76,9 +79,9 @@ class Framing:
         return piece, length
 
     def one(self, at: int, data: bytes, length: int) -> Piece:
-        """One record in UTF-8 that stands for so many bytes of the file."""
+        """One record in UTF-8, cut to its two ends, that stands for so many bytes of the file."""
         self.coding = self.settled()
-        piece = Piece(at + self.shift, data, (0,) if self.grouping is not None else None)
+        piece = Piece(at + self.shift, data, (0,) if self.grouping is not None else None, (TRUNCATED,))
         self._note(piece, at, length, is_whole=False)
         return piece
 
@@ -103,13 +106,17 @@ class Framing:
         return self.settled().text(raw[mark:])[offset - known.offset :][:length]
 
 
+def flagged(piece: Piece, flag: str) -> Piece:
+    """The same, its last record with a flag more."""
+    return replace(piece, flags=(*piece.flags, flag))
+
+
 class Framed(NamedTuple):
     """A piece, the offset in the file behind it, and bytes of the file that stand before that offset."""
 
     piece: Piece
     following: int
     before: bytes
-    is_cut: bool = False
 
 
 def framed(lines: Iterable[Lines], framing: Framing, *, waits: bool = False) -> Iterator[Framed]:
@@ -126,7 +133,7 @@ def framed(lines: Iterable[Lines], framing: Framing, *, waits: bool = False) -> 
             if each.is_cut:
                 length = len(carried) + each.length
                 text = framing.settled().text(carried) + each.data
-                yield Framed(framing.one(at, text, length), at + length, b"", is_cut=True)
+                yield Framed(framing.one(at, text, length), at + length, b"")
                 carried = b""
                 continue
             # The newline that a last line without one was given does not stand in the file.
@@ -136,12 +143,13 @@ def framed(lines: Iterable[Lines], framing: Framing, *, waits: bool = False) -> 
                 carried = raw
                 continue
             length = min(found[1], len(raw) - added)
-            yield Framed(found[0], at + length, raw[:length][-MARK:])
+            piece = flagged(found[0], UNTERMINATED) if added and found[1] == len(raw) else found[0]
+            yield Framed(piece, at + length, raw[:length][-MARK:])
             carried, at = raw[found[1] :], at + length
     except (OSError, ValueError) as error:
         wrong = error
     if carried and not (waits and isinstance(wrong, Unfinished)) and (found := framing.frame(at, carried, closes=True)):
         length = found[1] - added
-        yield Framed(found[0], at + length, carried[:length][-MARK:])
+        yield Framed(flagged(found[0], UNTERMINATED) if added else found[0], at + length, carried[:length][-MARK:])
     if wrong is not None:
         raise wrong

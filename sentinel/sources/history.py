@@ -45,6 +45,7 @@ def read_history(
                 position=position,
                 reference=changed if now is None else now,
                 starts=piece.starts,
+                flags=piece.flags,
             )
     finally:
         os.close(fd)

@@ -11,7 +11,7 @@ from dataclasses import dataclass
 
 from sentinel.clock import Micros
 from sentinel.sources.coding import PLAIN, Coding
-from sentinel.sources.framing import Framing, Piece
+from sentinel.sources.framing import TRUNCATED, UNTERMINATED, Framing, Piece, flagged
 from sentinel.sources.grouping import Grouping
 from sentinel.sources.identity import HEAD, MARK, Inode, Place, Rung, digest, is_same, with_rung
 from sentinel.sources.packed import Packed, Unfinished, bytes_at, first_bytes, is_compressed
@@ -253,7 +253,8 @@ class Stream:
 
     def _framed(self, fd: int, raw: bytes, *, closes: bool, is_full: bool) -> Piece | None:
         framed = self._framing.frame(self.offset, raw, closes=closes)
-        if framed is None and is_full:
+        is_part = framed is None and is_full
+        if is_part:
             # A record of several lines that fills a block: it is handed out in parts, and nothing of it is left out.
             framed = self._framing.frame(self.offset, raw, closes=True)
             self.cut_records += 1
@@ -261,7 +262,7 @@ class Stream:
             return None
         piece, length = framed
         self._passed(fd, self.offset + length, raw[max(0, length - MARK) : length])
-        return piece
+        return flagged(piece, TRUNCATED) if is_part else piece
 
     def unterminated(self) -> Piece | None:
         """What a finished file has left, with a newline added where there is none: asked for once, at the end."""
@@ -274,7 +275,7 @@ class Stream:
             return None
         self.unterminated_records += 1
         if end - start > BLOCK:
-            return self._shortened(fd, end, end)
+            return flagged(self._shortened(fd, end, end), UNTERMINATED)
         raw = os.pread(fd, end - start, start)
         if not raw.strip(b"\0"):
             return None
@@ -282,7 +283,8 @@ class Stream:
         assert framed is not None
         piece, length = framed
         self._passed(fd, start + length, os.pread(fd, min(MARK, end), max(0, end - MARK)))
-        return piece if piece.data.endswith(b"\n") else Piece(piece.offset, piece.data + b"\n", piece.starts)
+        data = piece.data if piece.data.endswith(b"\n") else piece.data + b"\n"
+        return Piece(piece.offset, data, piece.starts, (UNTERMINATED,))
 
     def _begins_as_before(self, fd: int) -> bool:
         # Lines of one length and one ending are common: the tail alone would take a rewritten file for the same.
@@ -332,7 +334,8 @@ class Stream:
         if found is None:
             self._looked, self.behind = looked, False
             return None
-        self.cut_records += found.is_cut
+        self.cut_records += TRUNCATED in found.piece.flags
+        self.unterminated_records += UNTERMINATED in found.piece.flags
         self._passed(fd, found.following, found.before)
         return found.piece
 

@@ -306,5 +306,6 @@ class Tail:
             position=Position(source=self.name, stream=number, state=state),
             reference=reference,
             starts=piece.starts,
+            flags=piece.flags,
             historical_before=self._options.historical_before(self._first),
         )
