@@ -129,7 +129,7 @@ def test_however_the_lines_come_their_records_are_the_same(lines: list[bytes], s
     framing = Framing(Grouping(Multiline.model_validate(START)), PLAIN, 0)
     found: list[bytes] = []
     following = 0
-    for piece, behind, before, _ in framed(records(chunks), framing):
+    for piece, behind, before in framed(records(chunks), framing):
         assert piece.offset == following
         starts = [*(piece.starts or ()), len(piece.data)]
         found += [piece.data[start : end - 1] for start, end in pairwise(starts)]
