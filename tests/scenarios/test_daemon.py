@@ -167,6 +167,30 @@ def test_a_new_threshold_is_at_work_after_a_reload_and_windows_of_unchanged_rule
     assert len(watch.cases()) == 2
 
 
+def test_rules_read_anew_and_renamed_in_the_middle_of_a_burst_skip_no_line_and_open_no_case_twice(
+    watch: Watch,
+) -> None:
+    watch.read("kim", range(5))
+    watch.turn()
+    (before,) = watch.cases()
+    text = (watch.folder / "rules" / "many.yml").read_text()
+    for number in range(12):
+        watch.read("kim", range(100 * number + 5, 100 * number + 105))
+        name = f"many{number}" if number % 3 == 2 else "many"
+        (watch.folder / "rules" / "many.yml").write_text(text.replace("name: many", f"name: {name}"))
+        watch.daemon.ask_reload()
+        watch.daemon.turn()
+    watch.turn()
+    (case,) = watch.cases()
+    counted = [finding.value for finding in watch.daemon.store.findings(before["id"])]
+    assert sum(counted) == 1205, "each line by the old rules or by the new ones"
+    assert (case["id"], case["subjects"], case["clocks"][0]["deadline_at"]) == (
+        before["id"],
+        1205,
+        before["clocks"][0]["deadline_at"],
+    )
+
+
 def test_a_broken_rule_leaves_the_old_ones_at_work_and_is_named_with_its_place(watch: Watch) -> None:
     write_rules(watch.folder, "many")
     answer = watch.ask("reload")
