@@ -5,6 +5,7 @@ from pathlib import Path
 import pytest
 
 from sentinel.store import Batch, Store, StoreError
+from sentinel.store.outbox import Standing
 from tests.unit.store_samples import NOON, a_notification, a_store
 
 MINUTE = 60_000_000
@@ -135,3 +136,21 @@ def test_a_message_somebody_changed_is_not_sent(tmp_path: Path) -> None:
         store._db.execute("UPDATE outbox SET body = x'7b7d'")
         with pytest.raises(StoreError, match="'msg_C-1_opened' was changed"):
             store.outbox_due("soc", NOON, 1)
+
+
+def test_how_a_channel_stands_is_as_of_now_for_who_writes_and_for_who_reads(tmp_path: Path) -> None:
+    with a_store(tmp_path) as store, a_store(tmp_path, readonly=True) as reader:
+
+        def standing() -> Standing:
+            assert store.channel_standings() == store.channel_standings() == reader.channel_standings()
+            return store.channel_standings()["soc"]
+
+        store.commit(owing(("C-1", "opened"), ("C-2", "opened")))
+        assert standing() == Standing(waiting=2, oldest_owed_at=NOON)
+        store.mark_inflight("msg_C-1_opened", "soc")
+        store.put_back("msg_C-1_opened", "soc", 1, NOON + MINUTE, "503")
+        assert standing() == Standing(waiting=2, oldest_owed_at=NOON, last_reason="503")
+        store.mark_sent("msg_C-1_opened", "soc", NOON + MINUTE)
+        assert standing() == Standing(waiting=1, oldest_owed_at=NOON, last_sent_at=NOON + MINUTE)
+        store.mark_never("msg_C-2_opened", "soc", "404")
+        assert standing() == Standing(never=1, last_sent_at=NOON + MINUTE, last_reason="404")
