@@ -98,15 +98,12 @@ class Watch(RuleBasedStateMachine):
         self.written: list[bytes] = []
         self.begun = b""
         self.generation = 0
-        self.is_cut = False  # truncated, and not looked at since: what time does then is left to the tests of files
-        self.copies = False  # a log is rotated in one manner, as logrotate is told to
 
     # --- the daemon ----------------------------------------------------------------------------------------
 
-    @initialize(copies=st.booleans())
-    def first_start(self, copies: bool) -> None:
+    @initialize()
+    def first_start(self) -> None:
         """The log has been seen once: of what was rotated away before that, nobody could know."""
-        self.copies = copies
         self.start()
         self.turn(8)
 
@@ -124,7 +121,6 @@ class Watch(RuleBasedStateMachine):
     def turn(self, turns: int) -> None:
         for _ in range(turns):
             self._daemon.turn()
-        self.is_cut = self.is_cut and turns < 4
 
     @precondition(lambda self: self.daemon is not None)
     @rule()
@@ -163,14 +159,14 @@ class Watch(RuleBasedStateMachine):
         self.begun = text[cut:]
         self.written += lines
 
-    @precondition(lambda self: not self.begun and not self.copies)
+    @precondition(lambda self: not self.begun)
     @rule()
     def rename(self) -> None:
         self.generation += 1
         self.log.rename(f"{self.log}.{self.generation}")
         self.log.touch()
 
-    @precondition(lambda self: self.copies and self.daemon is not None and not self.begun and not self.is_full)
+    @precondition(lambda self: self.daemon is not None and not self.begun and not self.is_full)
     @rule(count=st.integers(1, 12))
     def copytruncate(self, count: int) -> None:
         """Of a log of which something was read, once between two looks: nobody could know of other copies."""
@@ -180,7 +176,6 @@ class Watch(RuleBasedStateMachine):
         self.generation += 1
         shutil.copyfile(self.log, f"{self.log}.{self.generation}")
         os.truncate(self.log, 0)
-        self.is_cut = True
 
     def _write(self, text: bytes) -> None:
         with self.log.open("ab") as log:
@@ -203,12 +198,10 @@ class Watch(RuleBasedStateMachine):
     def webhook(self, up: bool) -> None:
         self.receiver.is_up = up
 
-    @precondition(lambda self: not self.is_cut)
     @rule(by=st.sampled_from(JUMPS))
     def set_clock(self, by: Micros) -> None:
         self.clock.set_to(max(NOON - 6 * 365 * DAY, self.clock.now() + by))
 
-    @precondition(lambda self: not self.is_cut)
     @rule(length=st.integers(1, 6))
     def sleep(self, length: int) -> None:
         self.clock.suspend(length * HOUR)
