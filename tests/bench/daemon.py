@@ -73,8 +73,9 @@ level: high
 LIMITS = """
 What the figures do not show:
 
-- The machine is shared with other work and its speed drifts by half. Whatever is measured on the clock, latency and
-  restart, waits for a processor too; compare two figures of one run, or two runs under the same load.
+- The machine is shared with other work. Whatever is measured on the clock, latency and restart, waits for a processor
+  too, and seconds of processor time themselves grow by half and more: of two runs of one commit within ten minutes,
+  one restarted in 1.4 s and 1.5 s, the other, beside more other work, in 3.8 s and 4.8 s.
 - Without inotify a file is looked at ten times a second while it was written to in the last five, as it was here, and
   once a second else: the first line after a pause waits for up to a second longer than these did.
 - One run is one run: a p99 of few lines rests on the two or three slowest of them.
