@@ -31,6 +31,7 @@ COMMANDS = {
     "explain": "Why a rule did or did not fire, record by record.",
     "tune": "How often a rule would have fired at other thresholds and windows, and for whom.",
     "diff": "The findings that a change of rules wins, loses and moves.",
+    "rules": "What each rule of the running daemon does, and from shadow to enforce.",
     "case": "The life of a case: list, show, confirm, notify, close and more.",
     "channel": "The ways to reach people: how each stands, a test message, and what was given up sent again.",
     "silence": "For a time, hear nothing of certain cases; they open and their clocks run as ever.",

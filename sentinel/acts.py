@@ -16,6 +16,7 @@
 | `silence.list` | none | SilencesAnswer |
 | `silence.end` | EndArguments | SilencesAnswer |
 | `report` | ReportArguments | the report as JSON, see docs/report.md |
+| `rules.status` | none | activity.RulesAnswer |
 | `reload` | none | ReloadAnswer |
 
 Rule of this file: times are RFC 3339 text in UTC. `CaseRow` is the public form of `sentinel case list --output json`;
@@ -30,7 +31,7 @@ ACTS = (
     *("status", "case.list", "case.show", "case.register", "case.open", "case.move"),
     *("channel.list", "channel.test", "channel.outcome", "channel.resend"),
     *("silence.add", "silence.list", "silence.end"),
-    *("report", "reload"),
+    *("report", "rules.status", "reload"),
 )
 
 MOVES = (

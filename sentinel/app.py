@@ -22,6 +22,7 @@ from importlib.metadata import version
 from pathlib import Path
 
 from sentinel import channels, reading
+from sentinel.activity import Activity
 from sentinel.cases.book import Book
 from sentinel.channels.base import Channel, ChannelError
 from sentinel.clock import MINUTE, SECOND, Clock, Micros, SystemClock
@@ -78,6 +79,7 @@ class Daemon:
         self.rulebook = book
         self.metrics = Metrics()
         self.measure = Measure(self.metrics)
+        self.activity = Activity()
         self.wake = threading.Event()
         self.stopping = threading.Event()
         self._reload = threading.Event()
@@ -331,9 +333,12 @@ class Daemon:
             self.supervisor.ready("the new configuration cannot be used; the old one stays at work")
             if isinstance(refused, StoreError):
                 raise
+            self.activity.refused = [str(problem) for problem in refused.problems]
             for problem in refused.problems:
                 _log.error("%s %s", problem.code, problem.message, extra={"at": str(problem.span)})
             return refused.problems
+        self.activity.refused = []
+        self.activity.note_engine(self.engine, self.clock.now())
         self._change(self._with_fixed(loaded), book, made)
         self.heartbeat.stop()
         self.heartbeat = heartbeat

@@ -8,6 +8,7 @@ from importlib.metadata import version
 from typing import TYPE_CHECKING
 
 from sentinel import answers, reports
+from sentinel.activity import RulesAnswer
 from sentinel.cases import joining
 from sentinel.cases.drill import drill, is_drill
 from sentinel.cases.moving import CaseError
@@ -80,11 +81,21 @@ class Desk:
             case "report":
                 daemon.pipeline.commit(now)
                 return self._report(request, now)
+            case "rules.status":
+                return self._rules(now)
             case "reload":
                 problems = daemon.reload()
                 is_good = not any(problem.is_error for problem in problems)
                 return {"reloaded": is_good, "problems": [str(problem) for problem in problems]}
         raise CaseError(f"unknown act '{request.act}'")
+
+    def _rules(self, now: Micros) -> Mapping[str, object]:
+        daemon, activity = self._daemon, self._daemon.activity
+        daemon.pipeline.commit(now)
+        daemon.lookout.tell_findings()
+        activity.note_engine(daemon.engine, now)
+        rows = activity.rows(daemon.engine, daemon.pipeline.book)
+        return RulesAnswer(since=rfc3339(daemon.started), refused=activity.refused, rules=rows)
 
     def _report(self, request: Request, now: Micros) -> Mapping[str, object]:
         daemon, asked = self._daemon, request.arguments

@@ -65,6 +65,7 @@ class Lookout:
         daemon = self._daemon
         status = daemon.sources.status()
         daemon.measure.engine(daemon.engine)
+        daemon.activity.note_engine(daemon.engine, now)
         daemon.measure.sources(status, now)
         daemon.measure.cases(daemon.pipeline.book, now)
         daemon.measure.silenced(daemon.pipeline.telling.silenced)
@@ -123,6 +124,7 @@ class Lookout:
         pipeline, measure = self._daemon.pipeline, self._daemon.measure
         found, pipeline.findings = pipeline.findings, []
         measure.findings(found)
+        self._daemon.activity.note_findings(found, self._daemon.clock.now())
         for gap in pipeline.gaps:
             measure.gap(gap)
             has_stopped = gap.reason in {SILENT, UNREADABLE}

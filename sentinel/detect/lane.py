@@ -16,6 +16,7 @@ from sentinel.clock import MINUTE, Micros
 from sentinel.detect import access, pipelines, route, unseen, witness
 from sentinel.detect.foregone import Foregone
 from sentinel.detect.match import need
+from sentinel.detect.matched import Matched
 from sentinel.detect.plans import EVERYTHING, Plan, Plans
 from sentinel.detect.predicates import FLAGS_FIELD
 from sentinel.detect.rules import PERSONAL_DATA, Correlation, Detection
@@ -100,6 +101,8 @@ class Lane:
         self.view = view
         self.detections = detections = pipelines.renamed(detections, view.names)
         self._are_given = purpose.accesses_are_given
+        self._is_kept = purpose.keeps_state
+        self.matched = Matched()
         self.counts = Counts()
         self.last_event: Micros | None = None
         self.heard: Micros | None = None
@@ -179,6 +182,8 @@ class Lane:
         events, plans = self._events(block, candidates)
         self.unseen.look(block, events)
         found = self._judge(events, plans)
+        if self._is_kept and found:
+            self.matched.note(found)
         self._note_last(block)
         # The hits of this block have the old numbers until here.
         if self._scanner.note(lines, len(candidates)) or len(data) > 8 * self._sampled < SAMPLE:
