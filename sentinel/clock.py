@@ -13,6 +13,8 @@ Micros = int
 SECOND: Micros = 1_000_000
 MINUTE: Micros = 60 * SECOND
 HOUR: Micros = 60 * MINUTE
+QUARTER: Micros = 15 * MINUTE
+"""No zone begins an hour within a quarter of one."""
 DAY: Micros = 24 * HOUR
 
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)

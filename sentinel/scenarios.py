@@ -15,8 +15,8 @@ from typing import Any
 
 from sentinel import formats
 from sentinel.clock import Micros, rfc3339
-from sentinel.detect.correlate import Episode
 from sentinel.detect.engine import Engine
+from sentinel.detect.episodes import Episode
 from sentinel.detect.lane import Counts, Match, SourceView
 from sentinel.detect.pipelines import Pipeline
 from sentinel.formats.base import FormatOptions

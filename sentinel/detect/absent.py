@@ -6,9 +6,10 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 
 from sentinel.clock import Micros
 from sentinel.detect import findings, route
-from sentinel.detect.correlate import Episode, Fired, Tally
+from sentinel.detect.correlate import Tally
 from sentinel.detect.counters import SEPARATOR, HashText
 from sentinel.detect.course import clear
+from sentinel.detect.episodes import Episode, Fired
 from sentinel.detect.fields import Getter
 from sentinel.detect.lane import Lane
 from sentinel.detect.rules import Correlation, Detection
@@ -22,7 +23,7 @@ class AbsentTally(Tally):
 
     def __init__(self, rule: Correlation, absence: Absence) -> None:
         super().__init__(rule)
-        self.is_plain = False
+        self.looks = True
         self._absence = absence
 
     def look(self, key: int, names: Sequence[tuple[str, Getter]], event: Event) -> None:

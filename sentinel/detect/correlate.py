@@ -11,15 +11,15 @@ from __future__ import annotations
 import math
 from bisect import insort
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
 from heapq import heappop, heappush
 from operator import itemgetter
 from typing import Any
 
 from sentinel.clock import Micros
 from sentinel.detect.crowded import Crowded, most_entries
+from sentinel.detect.episodes import Closed, Episode, Fired, Summary, Told, Waiting
 from sentinel.detect.fields import Getter, single
-from sentinel.detect.measures import Measure, measure_of
+from sentinel.detect.measures import TEMPORAL, measure_of
 from sentinel.detect.rules import Correlation
 from sentinel.detect.windows import PRUNED_FROM, STRIDE, Entry, Window
 from sentinel.model import Event
@@ -33,29 +33,6 @@ VALUE_BYTES = 100
 """What a distinct value takes besides."""
 
 
-@dataclass(slots=True)
-class Episode:
-    """One finding while it can still grow. The condition is known to hold from `held_from` to `held_at`, with gaps
-    shorter than the quiet time. `told` is the highest multiple of the threshold already told of. `is_estimate` is said
-    of `value`.
-    """
-
-    finding: str
-    source: str
-    digits: int
-    first_seen: Micros
-    fired_at: Micros
-    held_from: Micros
-    held_at: Micros
-    value: float
-    events: int
-    told: int = 1
-    held_again: int = 0
-    is_estimate: bool = False
-    has_news: bool = False
-    subjects: set[int] = field(default_factory=set)
-
-
 class Group:
     """One group of one correlation. `episodes` are those that an event may still belong to, the last begun last.
     `waiting` are the events with which a window begins that is not judged yet.
@@ -63,80 +40,30 @@ class Group:
 
     __slots__ = ("episodes", "waiting", "window")
 
-    def __init__(self, span: Micros, *, distinct: bool = False, measure: Measure | None = None) -> None:
-        self.window = Window(span, distinct=distinct, measure=measure)
+    def __init__(self, window: Window) -> None:
+        self.window = window
         self.episodes: tuple[Episode, ...] = ()
         self.waiting: list[Waiting] = []
-
-
-@dataclass(slots=True)
-class Fired:
-    """The condition began to hold: the window's entries and what was counted in it.
-
-    An event that comes late may fill several windows at once: `at` is the end of the first, `until` of the last, and
-    `value` the most that was counted in one.
-    """
-
-    at: Micros
-    until: Micros
-    value: float
-    entries: list[int]
-    is_estimate: bool = False
-
-
-@dataclass(frozen=True, slots=True)
-class Closed:
-    """A window that can change no more and whose measure is within the rule's bounds: the group's key, the event it
-    begins with, the moment it ended, and what it comes to; None where an episode goes on with it.
-    """
-
-    key: int
-    begin: Micros
-    end: Micros
-    digest: str
-    known: Summary
-    fired: Fired | None
-
-
-@dataclass(frozen=True, slots=True)
-class Summary:
-    """What is known of a window from the event it begins with, for a finding that no event completes. In clear: it is
-    saved only sealed, as all of the state is.
-    """
-
-    values: tuple[str, ...]
-    case_key: tuple[tuple[str, str], ...]
-    actors: tuple[str, ...]
-    systems: tuple[str, ...]
-    categories: tuple[str, ...]
-    digits: int
-    verified: bool
-    historical: bool
-
-
-Waiting = tuple[Micros, str, Summary]
-"""An event with which a window begins: its time, the digest of its record, and what is to be said of it."""
-
-Told = tuple[Episode, Micros, int | None]
-"""An episode, the time of its last event, and how many data subjects its last window is about; None for unknown."""
 
 
 class Tally:
     """All groups of one correlation: the state that must survive a restart.
 
     `late`: how much older than its source's newest an event may be. `multiples`: of the threshold, at which an episode
-    is told of again. `is_plain`: the condition is a threshold and nothing else. `noted` is what is kept of the last
+    is told of again.  `noted` is what is kept of the last
     event instead of a finding, where the threshold was reached and the windows are not unusual. `tell_evicted` hears
-    which groups were given up; None while what was counted is counted again, for then it is known already.
+    which groups were given up; None while what was counted is counted again, for then it is known already. `looks`: it
+    wants to see events before they are counted.
     """
 
     noted: str | None = None
+    looks = False
 
     def __init__(self, rule: Correlation) -> None:
         self.rule = rule
-        self.is_plain = rule.bounds is None
         self.distinct = rule.kind == "value_count"
         self.measure = measure_of(rule)
+        self._is_by_presence = rule.kind in TEMPORAL and rule.expression is None
         self._parted: list[Told] = []
         self._due: list[tuple[Micros, int]] = []
         self._unswept: list[int] = []
@@ -167,7 +94,7 @@ class Tally:
         if group is None:
             if len(self.groups) >= self._most and self.tell_evicted is not None:
                 self.evict(floor)
-            group = self.groups[key] = Group(self._span, distinct=self.distinct, measure=self.measure)
+            group = self.groups[key] = self.new_group(key)
         window = group.window
         if window.take(entry):
             return None
@@ -181,9 +108,13 @@ class Tally:
             return self._held(group, entry, held) if held else None
         if size >= self._least:
             return self._held(group, entry, ((entry[0], size),))
-        if self.measure is None and type(window) is Window:
+        if not isinstance(window, Crowded):
             window.room = self._room(window, size)
         return None
+
+    def new_group(self, key: int) -> Group:  # noqa: ARG002  (of some windows it is learned what the group comes to)
+        """A group without an event."""
+        return Group(Window(self._span, distinct=self.distinct, measure=self.measure))
 
     def _room(self, window: Window, size: float) -> float:
         """How many events may come before the window must be looked at again: because the condition may hold, because
@@ -191,7 +122,13 @@ class Tally:
         """
         length = len(window.entries)
         much = max(UNCOUNTED, (length - window.head) // STRIDE // 4)
-        return min(self._least - size, (self._crowd - length) // STRIDE, much)
+        most = min((self._crowd - length) // STRIDE, much)
+        if self.measure is None:
+            return max(0, min(self._least - size, most))
+        return min(0, -most) if self._is_by_presence else 0
+
+    def catch_up(self, key: int) -> None:
+        """Learn what the group has come to since this was last asked."""
 
     def look(self, key: int, names: Sequence[tuple[str, Getter]], event: Event) -> None:
         """See of an event that is about to be counted what judges want to know; `names` are those of its group."""
@@ -342,6 +279,7 @@ class Tally:
         for key in self._unswept[-most:]:
             group = self.groups.get(key)
             if group is not None and not group.waiting and group.window.last <= over:
+                group.window.settle()
                 del self.groups[key]
         del self._unswept[-most:]
 
@@ -363,6 +301,7 @@ class Tally:
             group = self.groups.get(key)
             if group is not None:
                 self._part(key, group.episodes)
+                group.window.settle()
                 del self.groups[key]
                 self.evicted += 1
 
@@ -380,19 +319,3 @@ def _heat(group: Group, threshold: float, over: Micros) -> tuple[bool, float, Mi
     last = group.window.last
     is_reachable = last > over or bool(group.waiting)
     return is_reachable, 1.0 if group.episodes else group.window.size / threshold, last
-
-
-def episode_of(finding: str, source: str, digits: int, fired: Fired, fired_at: Micros | None = None) -> Episode:
-    """The episode that begins with what fired."""
-    return Episode(
-        finding=finding,
-        source=source,
-        digits=digits,
-        first_seen=fired.entries[0],
-        fired_at=fired_at or fired.at,
-        held_from=fired.at,
-        held_at=fired.until,
-        value=fired.value,
-        events=len(fired.entries) // STRIDE,
-        is_estimate=fired.is_estimate,
-    )

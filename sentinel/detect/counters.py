@@ -43,11 +43,11 @@ def _field(rule: Correlation, matched: str, name: str, names: Names) -> Fields:
     return names.get(of_rule, (of_rule,))
 
 
-def counter(rule: Correlation, matched: str, names: Names, hash_text: HashText) -> Counter | None:
-    """What the correlation counts of an event that matches this rule (its key); None where it counts events."""
+def counter(rule: Correlation, matched: str, names: Names, hash_text: HashText) -> Counter:
+    """What the correlation counts of an event that matches this rule (its key): 0 where it counts events."""
     kind = rule.kind
     if kind == "event_count":
-        return None
+        return lambda _: 0
     if kind in TEMPORAL:
         number = rule.order.index(matched)
         return lambda _: number

@@ -4,47 +4,50 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, NamedTuple
 
 from sentinel.clock import Micros
 from sentinel.detect.correlate import Tally
-from sentinel.detect.counters import Counter, HashText, Names, counter, group_fields, keyed
+from sentinel.detect.counters import Counter, HashText, Names, counted_fields, counter, group_fields, keyed
 from sentinel.detect.fields import Getter, getter, getter_of, single
 from sentinel.detect.lane import SourceView
-from sentinel.detect.measures import TEMPORAL
+from sentinel.detect.measures import NUMERIC, TEMPORAL
 from sentinel.detect.pipelines import Pipeline
 from sentinel.detect.rules import Correlation, RuleSet
 
 Grouping = tuple[tuple[str, Getter], ...]
 
 
-@dataclass(frozen=True, slots=True)
-class Step:
+class Step(NamedTuple):
     """One tally that an event is counted in, on account of the detection `number` (-1: of another correlation).
 
-    `grouping` is which of the course's groups is the tally's; `counter` says what is counted (None: the event).
-    `is_plain`: of an event with which nothing holds there is nothing to be done but to count it.
+    `place` is where it stands, `grouping` which of the course's groups is its, `value` which of the values it counts.
+    `is_plain`: of an event with which nothing holds there is nothing to be done but to count it. `looks`: the tally
+    wants to see the event before.
     """
 
-    index: int
+    place: int
     tally: Tally
     number: int
     grouping: int
-    counter: Counter | None
+    value: int
     late: Micros
     is_plain: bool
+    looks: bool
 
 
 @dataclass(frozen=True, slots=True)
 class Course:
     """What becomes of events that match certain rules, found out once: findings by themselves, then tallies.
 
-    Groups that several tallies have in common are looked up once for all of them: `keys` hash the fields of each.
+    What several tallies have in common is found out once for all of them: `keys` hash the fields of each group,
+    `values` are what is counted.
     """
 
     detected: tuple[int, ...]
     groupings: tuple[Grouping, ...]
     keys: tuple[Counter, ...]
+    values: tuple[Counter, ...]
     counted: tuple[Step, ...]
     subjects: tuple[Getter, ...]
 
@@ -71,6 +74,14 @@ def quieted(rules: RuleSet) -> list[Correlation]:
         for rule in rules.detections
         if rule.about.additions.suppress.duration and rule.about.key not in rules.silent
     ]
+
+
+def _counted_as(rule: Correlation, matched: str, names: Names) -> object:
+    """The same for correlations that count the same of an event."""
+    if rule.kind in TEMPORAL:
+        return "temporal", rule.order.index(matched)
+    kind = "event_count" if rule.kind == "event_count" else rule.kind in NUMERIC
+    return kind, rule.about.additions.sequence is not None, counted_fields(rule, matched, names)
 
 
 _Counted = tuple[int, str, int, Names]
@@ -157,18 +168,25 @@ class Courses:
         """The groupings and steps of a course."""
         fields = [group_fields(self._tallies[index].rule, rule, names) for index, rule, _, names in steps]
         groupings = list(dict.fromkeys(fields))
+        counters: dict[object, Counter] = {}
+        for index, rule, _, names in steps:
+            asks = self._tallies[index].rule
+            counters.setdefault(_counted_as(asks, rule, names), counter(asks, rule, names, self._hash))
+        numbers = {each: number for number, each in enumerate(counters)}
         return {
             "groupings": tuple(tuple((each[0], getter_of(each)) for each in group) for group in groupings),
             "keys": tuple(keyed(group, self._hash) for group in groupings),
+            "values": tuple(counters.values()),
             "counted": tuple(
                 Step(
                     index,
                     tally := self._tallies[index],
                     number,
                     groupings.index(each),
-                    counter(tally.rule, rule, names, self._hash),
+                    numbers[_counted_as(tally.rule, rule, names)],
                     tally.late,
-                    tally.is_plain and not tally.multiples,
+                    tally.rule.bounds is None,
+                    tally.looks,
                 )
                 for (index, rule, number, names), each in zip(steps, fields, strict=True)
             ),

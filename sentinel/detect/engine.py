@@ -12,8 +12,9 @@ from functools import partial
 
 from sentinel.clock import HOUR, MINUTE, Micros
 from sentinel.detect import access, findings
-from sentinel.detect.correlate import Closed, Episode, Fired, Summary, Tally, episode_of
+from sentinel.detect.correlate import Tally
 from sentinel.detect.course import Course, Courses, Grouping, Step, clear, quieted
+from sentinel.detect.episodes import Closed, Episode, Fired, Summary, episode_of
 from sentinel.detect.fields import single
 from sentinel.detect.floods import Floods, make_room
 from sentinel.detect.hashes import Hashes
@@ -158,26 +159,29 @@ class Engine:
         """Count one event, so far behind its source's newest, in every tally it is for."""
         fields = event.fields
         keys = [keyed(fields) for keyed in course.keys]
+        time, _, subject, place, stream = entry
+        values = [value(fields) for value in course.values]
+        entries = [None if value is None else (time, value, subject, place, stream) for value in values]
+        floods = self.floods
         for step in course.counted:
-            key, counted = keys[step.grouping], entry
-            if behind > step.late:
+            index, tally, _, grouping, number, late, is_plain, looks = step
+            key, counted = keys[grouping], entries[number]
+            if behind > late:
                 self.lanes[event.block.source].counts.late += 1
                 continue
             if key is None:
-                step.tally.note_missing(fields, course.groupings[step.grouping])
+                tally.note_missing(fields, course.groupings[grouping])
                 continue
-            if step.counter is not None:
-                value = step.counter(fields)
-                if value is None:
-                    step.tally.uncounted += 1
-                    continue
-                time, _, subject, place, stream = entry
-                counted = (time, value, subject, place, stream)
-            held = step.tally.insert(key, counted, self.floor) if step.is_plain else None
-            if held is not None or self.floods.new or not step.is_plain:
-                self._judge_window(course.groupings[step.grouping], step, event, key, counted, held, found)
+            if counted is None:
+                tally.uncounted += 1
+                continue
+            if looks:
+                tally.look(key, course.groupings[grouping], event)
+            held = tally.insert(key, counted, self.floor) if is_plain else None
+            if held is not None or floods.new or not is_plain:
+                self._judge_window(course.groupings[grouping], step, event, key, counted, held, found)
             elif self._is_kept:
-                self._note(step.index, key, counted, None, event)
+                self._note(index, key, counted, tally.noted, event)
 
     def _watermark(self, source: str, time: Micros, high: Micros, latest: Micros) -> Micros:
         """The newest event time of the source, with this one; one too far ahead is counted and does not move it."""
@@ -219,16 +223,12 @@ class Engine:
         held: Fired | Episode | None,
         found: list[Finding],
     ) -> None:
-        """All that may be to be done besides counting an event: judges asked, a flood, an episode that begins."""
+        """All that may be to be done besides counting an event: to wait, a flood, an episode that begins or goes on."""
         tally, floor = step.tally, self.floor
         if not step.is_plain:
-            if not tally.is_plain:
-                if tally.rule.bounds is not None:
-                    self._wait(step, event, clear(event.fields, grouping), key, entry)
-                    found += self._flooded(event)
-                    return
-                tally.look(key, grouping, event)
-            held = tally.insert(key, entry, floor)
+            self._wait(step, event, clear(event.fields, grouping), key, entry)
+            found += self._flooded(event)
+            return
         if self.floods.new:
             found += self._flooded(event)
         identity = tally.noted
@@ -236,13 +236,13 @@ class Engine:
             finding = self._begun(tally, clear(event.fields, grouping), event, held, step.number, entry[2])
             identity = finding.id
             tally.begin(key, episode_of(identity, event.block.source, event.digits, held), floor)
-            self._fire(step.index, finding, event, entry, found)
-        elif tally.multiples:
+            self._fire(step.place, finding, event, entry, found)
+        elif held is not None and tally.multiples:
             found += [self._told(tally, key, episode) for episode in tally.escalated(key)]
         if self._is_kept:
-            self._note(step.index, key, entry, identity, event)
+            self._note(step.place, key, entry, identity, event)
             if held is not None:
-                self._touched.add((step.index, key))
+                self._touched.add((step.place, key))
 
     def _note(self, index: int, key: int, entry: Entry, identity: str | None, event: Event) -> None:
         """Remember what was counted until it is saved."""
@@ -269,8 +269,8 @@ class Engine:
         tally.wait(key, entry, digest, summary, self.floor)
         if self._is_kept:
             self.journal.waited[len(self.journal.inserted)] = (digest, summary)
-            self._note(step.index, key, entry, None, event)
-            self._touched.add((step.index, key))
+            self._note(step.place, key, entry, None, event)
+            self._touched.add((step.place, key))
 
     def _evicted(self, index: int, keys: list[int]) -> None:
         self.floods.note(index, len(keys))
@@ -363,7 +363,7 @@ class Engine:
         held = tally.insert(key, entry, floor)
         if isinstance(held, Fired) and finding is not None:
             tally.begin(key, episode_of(finding, source, digits, held), floor)
-        elif tally.multiples:
+        elif held is not None and tally.multiples:
             tally.escalated(key)
 
     def forget_news(self) -> None:

@@ -8,7 +8,8 @@ from typing import Protocol
 
 from sentinel.clock import Micros
 from sentinel.detect import access
-from sentinel.detect.correlate import MOST_EVIDENCE, Closed, Episode, Fired, Summary, Tally
+from sentinel.detect.correlate import MOST_EVIDENCE, Tally
+from sentinel.detect.episodes import Closed, Episode, Fired, Summary
 from sentinel.detect.fields import getter, members, single, text
 from sentinel.detect.rules import About, Correlation, Detection
 from sentinel.detect.unusual.absence import Heard

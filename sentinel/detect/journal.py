@@ -6,7 +6,7 @@ from dataclasses import dataclass, field
 from zlib import crc32
 
 from sentinel.clock import Micros
-from sentinel.detect.correlate import Summary
+from sentinel.detect.episodes import Summary
 from sentinel.detect.windows import Entry
 
 Counted = tuple[int, int, Entry, Micros, str, str | None, int]

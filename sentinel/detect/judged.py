@@ -6,13 +6,16 @@ import math
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any, NamedTuple, Protocol
 
-from sentinel.clock import Micros
-from sentinel.detect.correlate import Episode, Fired, Group, Tally
-from sentinel.detect.course import clear
+from sentinel.clock import QUARTER, Micros
+from sentinel.detect.correlate import Group, Tally
+from sentinel.detect.crowded import Crowded
+from sentinel.detect.episodes import Episode, Fired
 from sentinel.detect.fields import Getter
 from sentinel.detect.rules import Correlation
-from sentinel.detect.windows import Entry, Window
+from sentinel.detect.windows import STRIDE, Entry, Window
 from sentinel.model import Event
+
+ALWAYS: Micros = 1 << 62
 
 Ends = Sequence[tuple[Micros, float]]
 
@@ -40,20 +43,108 @@ class WindowJudge(Protocol):
         """In words, without anything personal, what the last verdict went by."""
 
 
+class Learner(Protocol):
+    """Who learns how high windows stand. It `catch_up`s (with one group, or with all) before it looks at what it knows
+    besides, and says which groups it has `forgot`ten.
+    """
+
+    catch_up: Callable[[int | None], None]
+    forgot: Callable[[int], None]
+
+    def learn(self, key: int, tops: Ends, peer: int = 0) -> Any:
+        """The group's windows came to so much, at these times."""
+
+    def is_stranger(self, key: int, peer: int) -> bool:
+        """Whether the group is not known to have these peers."""
+
+    def limit_at(self, key: int, time: Micros) -> float | None:
+        """What the group may come to in the hour of that time, as far as it was asked."""
+
+
+PeerOf = Callable[[Mapping[str, Any], Sequence[tuple[str, Getter]]], int]
+"""Finds the peer group in the fields of an event, given those of its group; 0 where it is not said."""
+
+
+class LearntWindow(Window):
+    """A window of which it is learned how high it stood, of all its events, when they are counted. Its `room` is good
+    until a time, and `noted` what is kept of the events that come until then.
+    """
+
+    __slots__ = ("key", "learn", "noted", "until")
+
+    def __init__(self, span: Micros, learn: Callable[[int, Ends], None], key: int, *, distinct: bool) -> None:
+        super().__init__(span, distinct=distinct)
+        self.key = key
+        self.learn = learn
+        self.until: Micros = ALWAYS
+        self.noted: str | None = None
+
+    def take(self, entry: Entry) -> bool:
+        return entry[0] < self.until and super().take(entry)
+
+    def settle(self) -> None:
+        entries, head, counts, span = self.entries, self.head, self.counts, self.span
+        if self.counted == len(entries):
+            return
+        tops: list[tuple[Micros, float]] = []
+        top, until = 0, 0
+        for place in range(self.counted, len(entries), STRIDE):
+            time = entries[place]
+            limit = time - span
+            if counts is not None:
+                value = entries[place + 1]
+                counts[value] = counts.get(value, 0) + 1
+            while entries[head] <= limit:
+                if counts is not None:
+                    _count_out(counts, entries[head + 1])
+                head += STRIDE
+            size = (place - head) // STRIDE + 1 if counts is None else len(counts)
+            if time >= until:
+                until = time // QUARTER * QUARTER + QUARTER
+                tops.append((time, size))
+                top = size
+            elif size > top:
+                tops[-1] = (tops[-1][0], size)
+                top = size
+        self.head, self.counted = head, len(entries)
+        self.learn(self.key, tops)
+
+
+def _count_out(counts: dict[int, int], value: int) -> None:
+    left = counts[value] - 1
+    if left:
+        counts[value] = left
+    else:
+        del counts[value]
+
+
 class JudgedTally(Tally):
-    """All groups of one such correlation. `peer_of` finds the peer group in an event."""
+    """All groups of one such correlation. `peer_of` finds the peer group in an event.
+
+    Judges that know nothing but the window are asked where the threshold is reached, and so is one that learns how high
+    windows stand: what it is to learn is kept in the windows until they are counted. Only where `asks_always`, or where
+    a window cannot be counted later, judges see each event.
+    """
 
     def __init__(
         self,
         rule: Correlation,
         judges: Sequence[WindowJudge],
-        peer_of: Callable[[Sequence[str], Mapping[str, Any]], int] | None,
+        peer_of: PeerOf | None,
+        learner: Learner | None,
+        *,
+        asks_always: bool,
     ) -> None:
         super().__init__(rule)
-        self.is_plain = False
+        self.looks = peer_of is not None
         if rule.about.additions.score is not None:  # how often each rule matched is kept besides which did
             self.distinct, self.measure = True, None
-        self._least = -math.inf
+        self._asks_always = asks_always or (learner is not None and self.measure is not None)
+        self._learner = learner if not self._asks_always else None
+        self._is_stranger = False
+        self._teach = self._learn
+        if self._learner is not None:
+            self._learner.catch_up, self._learner.forgot = self._catch_up, self._forgot
         self._judges = judges
         self._peer_of = peer_of
         self._key = self._peer = 0
@@ -62,9 +153,75 @@ class JudgedTally(Tally):
         self._because: tuple[str, ...] = ()
 
     def look(self, key: int, names: Sequence[tuple[str, Getter]], event: Event) -> None:
-        self._key = key
         if self._peer_of is not None:
-            self._peer = self._peer_of(clear(event.fields, names), event.fields)
+            peer = self._peer = self._peer_of(event.fields, names)
+            self._is_stranger = bool(peer and self._learner is not None and self._learner.is_stranger(key, peer))
+
+    def insert(self, key: int, entry: Entry, floor: Micros) -> Fired | Episode | None:
+        self.noted = None
+        group = self.groups.get(key)
+        if group is not None and not self._is_stranger and group.window.take(entry):
+            if self._learner is not None:
+                self.noted = group.window.noted  # type: ignore[attr-defined]
+            if self._replays:
+                group.window.settle()
+                self._replays = False
+            return None
+        if group is not None and self._is_stranger:
+            group.window.room = 0
+        self._key = key
+        self._least = -math.inf if self._asks_now(group, entry) else self._threshold
+        held = super().insert(key, entry, floor)
+        if self._learner is not None:
+            self._put_off(self.groups[key].window, key, entry[0])
+        self._is_stranger = self._replays = False
+        return held
+
+    def _put_off(self, window: Window, key: int, time: Micros) -> None:
+        """Where the threshold is reached and what is usual is not, the judge is asked again when it may be."""
+        if not isinstance(window, LearntWindow):
+            return
+        window.until, window.noted = ALWAYS, None
+        if self._learner is None or self._replays or self.noted is None or len(self._judges) > 1:
+            return
+        limit = self._learner.limit_at(key, time)
+        if limit is not None and time == window.last:
+            self._least = limit if limit == math.inf else math.floor(limit) + 1
+            window.room = self._room(window, window.size)
+            window.until, window.noted = time // QUARTER * QUARTER + QUARTER, ""
+
+    def _asks_now(self, group: Group | None, entry: Entry) -> bool:
+        """Whether the judges are to see the event even below the threshold."""
+        if self._asks_always or self._is_stranger:
+            return True
+        if group is None or self._learner is None:
+            return False
+        window = group.window
+        is_late = entry[0] < window.last
+        return is_late or len(window.entries) >= self._crowd or isinstance(window, Crowded)
+
+    def new_group(self, key: int) -> Group:
+        if self._learner is None:
+            return super().new_group(key)
+        return Group(LearntWindow(self._span, self._teach, key, distinct=self.distinct))
+
+    def _learn(self, key: int, tops: Ends) -> None:
+        if self._learner is not None and not self._replays:
+            self._learner.learn(key, tops)
+
+    def catch_up(self, key: int) -> None:
+        if self._learner is not None:
+            self._catch_up(key)
+
+    def _catch_up(self, key: int | None) -> None:
+        groups = self.groups.values() if key is None else [self.groups[key]] if key in self.groups else []
+        for group in groups:
+            group.window.settle()
+
+    def _forgot(self, key: int) -> None:
+        group = self.groups.get(key)
+        if group is not None:
+            group.window.room = 0
 
     def recall(self, finding: str | None) -> None:
         self._replays, self._recalled = True, finding
@@ -77,7 +234,7 @@ class JudgedTally(Tally):
         threshold = self._threshold
         reached = held if held[0][1] >= threshold and len(held) == 1 else [end for end in held if end[1] >= threshold]
         if self._replays:
-            self._replays, is_unusual, shown = False, self._recalled != "", None
+            is_unusual, shown = self._recalled != "", None
         else:
             shown = Shown(self._key, group.window, entry, held, threshold, self._peer)
             is_unusual = True

@@ -18,7 +18,9 @@ from sentinel.clock import Micros
 from sentinel.detect.absent import Absences, AbsentTally
 from sentinel.detect.correlate import Tally
 from sentinel.detect.counters import HashText, Names
-from sentinel.detect.judged import JudgedTally, Shown, WindowJudge
+from sentinel.detect.course import clear
+from sentinel.detect.fields import Getter
+from sentinel.detect.judged import JudgedTally, PeerOf, Shown, WindowJudge
 from sentinel.detect.lane import Match, SourceView
 from sentinel.detect.rules import About, Correlation, Detection, RuleSet
 from sentinel.detect.unusual import baseline, extract, first_seen, score, sequence, travel
@@ -75,14 +77,16 @@ class Judges:
             rule = self._rules[number]
             names = view.names.names(rule.logsource)
             parts = rule.about.additions.extract
-            tests[number] = partial(_every, [make(names) for make in makers], extract.maker(parts, names))
+            every = [make(names) for make in makers]
+            is_alone = len(every) == 1 and not parts
+            tests[number] = every[0] if is_alone else partial(_every, every, extract.maker(parts, names))
 
     def kept(self, match: Match) -> tuple[int, ...]:
         """The rules that the event matches: those with judges only where it is unusual, which they learn from."""
         if self.numbers.isdisjoint(match.rules):
             return match.rules
-        tests, event = self._tests[match.event.block.source], match.event
-        return tuple([number for number in match.rules if number not in tests or tests[number](event)])
+        tests, event = self._tests[match.event.block.source].get, match.event
+        return tuple([number for number in match.rules if (holds := tests(number)) is None or holds(event)])
 
     def _note(self, about: About, judge: Judge[Any]) -> None:
         self.all.append(judge)
@@ -97,13 +101,18 @@ class Judges:
             self.absences.note(rule, absence)
             return AbsentTally(rule, absence)
         found: list[WindowJudge] = []
+        learner: baseline.Baseline | None = None
         for kind, make in OF_WINDOWS.items():
             part = getattr(rule.about.additions, kind)
             if part is not None and rule.counted:
                 judge, asked = make(part, fingerprint(kind, rule.counted, getattr(part, "identity", ())), rule)
                 self._note(rule.about, judge)
                 found.append(asked)
-        return JudgedTally(rule, found, _peers(rule, self._hash)) if found else Tally(rule)
+                learner = judge if isinstance(judge, baseline.Baseline) else learner
+        if not found:
+            return Tally(rule)
+        asks_always = rule.about.additions.first_seen is not None
+        return JudgedTally(rule, found, _peers(rule, self._hash), learner, asks_always=asks_always)
 
     def _absence(self, part: AbsencePart, name: str, about: About, timespan: Micros) -> Absence:
         runtime = about.additions.runtime
@@ -252,13 +261,18 @@ OF_WINDOWS: Mapping[str, WindowMaker] = {
 }
 
 
-def _peers(rule: Correlation, hash_text: HashText) -> Callable[[Sequence[str], Mapping[str, Any]], int] | None:
+def _peers(rule: Correlation, hash_text: HashText) -> PeerOf | None:
     """What finds the peer group in an event: the hash of a field's value, or of the list that the group stands in."""
     part = rule.about.additions.baseline
     if part is None or part.peers is None:
         return None
     if part.peers.by:
         keys = Keys(part.peers.by, hash_text)
-        return lambda _, fields: keys.of(fields, {}) or 0
+        return lambda fields, _: keys.of(fields, {}) or 0
     lists = [(hash_text(name), frozenset(rule.lists[name])) for name in part.peers.lists]
-    return lambda values, _: next((number for number, members in lists if values and values[0] in members), 0)
+
+    def listed(fields: Mapping[str, Any], names: Sequence[tuple[str, Getter]]) -> int:
+        values = clear(fields, names)
+        return next((number for number, members in lists if values and values[0] in members), 0)
+
+    return listed

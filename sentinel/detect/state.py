@@ -17,9 +17,10 @@ from typing import Any
 
 import orjson
 
-from sentinel.detect.correlate import Episode, Group, Summary, Tally
+from sentinel.detect.correlate import Group, Tally
 from sentinel.detect.crowded import Crowded
 from sentinel.detect.engine import Engine
+from sentinel.detect.episodes import Episode, Summary
 from sentinel.detect.journal import Journal
 from sentinel.detect.unusual import cells
 from sentinel.detect.windows import STRIDE
@@ -39,6 +40,8 @@ SAVED = tuple(each.name for each in fields(Episode) if each.name not in ("has_ne
 def delta(engine: Engine) -> bytes | None:
     """What was counted since this was last asked; None where nothing was."""
     journal = engine.journal
+    for index, key in dict.fromkeys(each[:2] for each in journal.inserted):
+        engine.tallies[index].catch_up(key)
     known = cells.changed(engine.judges.all)
     if not journal.inserted and not journal.ordinals and not known:
         return None
@@ -148,7 +151,7 @@ def _restore_base(engine: Engine, blob: bytes) -> None:
         tally = by_fingerprint.get(saved["fingerprint"])
         for key, length, episodes, crowd, *waiting in saved["groups"]:
             if tally is not None:
-                tally.groups[key] = _group(tally, numbers[start : start + length], episodes, crowd)
+                tally.groups[key] = _group(tally, key, numbers[start : start + length], episodes, crowd)
                 if waiting:
                     said = [_summary(row) for row in waiting[1]]
                     tally.groups[key].waiting = [(begin, digest, said[number]) for begin, digest, number in waiting[0]]
@@ -167,8 +170,8 @@ def _restore_streams(engine: Engine, rows: Iterable[Any]) -> None:
         engine.streams.note(source, stream, path)
 
 
-def _group(tally: Tally, entries: array[int], rows: list[list[Any]], crowd: list[Any] | None) -> Group:
-    group = Group(tally.rule.timespan, distinct=tally.distinct, measure=tally.measure)
+def _group(tally: Tally, key: int, entries: array[int], rows: list[list[Any]], crowd: list[Any] | None) -> Group:
+    group = tally.new_group(key)
     if crowd is not None:
         group.window = tally.crowded(group.window, *crowd)
     group.window.restore(entries)

@@ -33,7 +33,8 @@ class Window:
     values; else events are counted.
 
     `counts` are of the window that ended at the last entry before the place `counted`, and began at `head`. `room` is
-    how many events it takes to bring the count up to the threshold, 0 where that is not known.
+    how many events it takes to bring the count up to the threshold, 0 where that is not known. Below 0 it is for so
+    many events with the value of the last one.
     """
 
     __slots__ = ("counted", "counts", "entries", "head", "measure", "room", "span")
@@ -95,9 +96,20 @@ class Window:
         where it is older than the last one.
         """
         room, entries = self.room, self.entries
-        if room <= 1 or entry[0] < entries[-STRIDE]:
+        if room <= 1:
+            return room < 0 and self._take_alike(entry)
+        if entry[0] < entries[-STRIDE]:
             return False
         self.room = room - 1
+        entries.frombytes(_packed(*entry))
+        return True
+
+    def _take_alike(self, entry: Entry) -> bool:
+        """The same where the last entry's value, once more, cannot bring the measure up."""
+        entries = self.entries
+        if entry[1] != entries[1 - STRIDE] or entry[0] < entries[-STRIDE]:
+            return False
+        self.room += 1
         entries.frombytes(_packed(*entry))
         return True
 

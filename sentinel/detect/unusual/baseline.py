@@ -19,7 +19,7 @@ from zoneinfo import ZoneInfo
 
 from pydantic import Field, model_validator
 
-from sentinel.clock import DAY, HOUR, SECOND, Micros, to_datetime
+from sentinel.clock import DAY, HOUR, QUARTER, SECOND, Micros, to_datetime
 from sentinel.detect.part import Part, Words
 from sentinel.detect.unusual.history import History, unpacked
 from sentinel.detect.unusual.judge import Judge
@@ -97,27 +97,29 @@ class BaselinePart(Part):
 
 
 class Hours:
-    """The hours since 1970 in a zone. Asked for one moment after the other, mostly of the same hour."""
+    """The hours since 1970 in a zone, those of the last moments remembered."""
 
     def __init__(self, zone: ZoneInfo) -> None:
         self._zone = zone
-        self._begin: Micros = 0
-        self._hour = -1
+        self._known: dict[int, int] = {}
 
     def of(self, time: Micros) -> int:
         """The number of the hour, by the clock on the wall of the zone."""
-        if 0 <= time - self._begin < QUARTER:
-            return self._hour
-        self._begin = time // QUARTER * QUARTER
-        moment = to_datetime(self._begin)
-        offset = moment.astimezone(self._zone).utcoffset()
-        seconds = self._begin // SECOND + (round(offset.total_seconds()) if offset is not None else 0)
-        self._hour = seconds // 3600
-        return self._hour
+        quarter = time // QUARTER
+        hour = self._known.get(quarter)
+        if hour is None:
+            if len(self._known) >= MOST_KNOWN:
+                self._known.clear()
+            hour = self._known[quarter] = self._hour(quarter * QUARTER)
+        return hour
+
+    def _hour(self, begin: Micros) -> int:
+        offset = to_datetime(begin).astimezone(self._zone).utcoffset()
+        return (begin // SECOND + (round(offset.total_seconds()) if offset is not None else 0)) // 3600
 
 
-QUARTER: Micros = HOUR // 4
-"""No zone begins an hour within a quarter of one."""
+MOST_KNOWN = 4096
+"""Quarters of an hour of which it is remembered in which hour they are."""
 
 
 class Baseline(Judge[History]):
@@ -138,24 +140,40 @@ class Baseline(Judge[History]):
         """Learn what the windows came to, and say whether one that reaches the threshold is higher than usual. `peer`
         is the keyed hash of the group's peer group, 0 where the event does not say it.
         """
-        history = self.cells.get(key)
-        hour = self._hours.of(ends[0][0])
-        if history is None:
-            history = self.put(key, History(hour))
-        if peer and peer != history.peer:
-            self._join(key, history, peer)
         holds = False
         for end, size in ends:
-            if len(ends) > 1:
-                hour = self._hours.of(end)
+            history = self.learn(key, ((end, size),), peer)
+            if size >= threshold and self._is_unusual(history, self._hours.of(end), size):
+                holds = True
+        return holds
+
+    def learn(self, key: int, tops: Ends, peer: int = 0) -> History:
+        """Windows of the group came to so much, at these times."""
+        history = self.cells.get(key)
+        if history is None:
+            history = self.put(key, History(self._hours.of(tops[0][0])))
+        if peer and peer != history.peer:
+            self._join(key, history, peer)
+        for end, size in tops:
+            hour = self._hours.of(end)
             if hour == history.hour:
                 history.top = max(history.top, size)
             else:
                 history.note(hour, size, self._length)
-            if size >= threshold and self._is_unusual(history, hour, size):
-                holds = True
         self.touched.add(key)
-        return holds
+        return history
+
+    def limit_at(self, key: int, time: Micros) -> float | None:
+        """What the group may come to in the hour of that time, as far as it was asked."""
+        history = self.cells.get(key)
+        if history is None or self.explains or history.limit_hour != self._hours.of(time):
+            return None
+        return history.limit
+
+    def is_stranger(self, key: int, peer: int) -> bool:
+        """Whether the group is not known to have these peers."""
+        history = self.cells.get(key)
+        return history is None or history.peer != peer
 
     def _is_unusual(self, history: History, hour: int, size: float) -> bool:
         if history.limit_hour != hour or self.explains:
@@ -232,7 +250,8 @@ class Baseline(Judge[History]):
     def _ask_peers(self, peer: int, hour: int) -> tuple[float, dict[str, Any]] | None:
         assert self.part.peers is not None
         samples = []
-        for key in self._members.get(peer, ()):
+        for key in [*self._members.get(peer, ())]:
+            self.catch_up(key)
             history = self.cells.get(key)
             usable = history.usable(hour // 24, self._length) if history is not None else []
             if history is not None and sum(mask.bit_count() for _, mask, _ in usable) >= self.part.min_hours:

@@ -113,9 +113,17 @@ class FirstSeen(Judge[Known | Sight]):
         second = time // SECOND
         moment = second // self._late
         known = self._known(key, second, moment)
-        known.count(moment)
+        if moment == known.moment:
+            known.now += 1
+        else:
+            known.count(moment)
         pair = ((key * 3 ^ value) & _MASK) - _SIGN
         sight = self.cells.get(pair)
+        if type(sight) is Sight and sight.last <= second <= sight.last + self._remember and not self.explains:
+            sight.last = second
+            self.touched.update((key, pair))
+            if sight.is_told or sight.first // self._late < moment - 1:
+                return False
         if type(sight) is not Sight or second - sight.last > self._remember:
             sight = Sight(second, second)
             self.put(pair, sight)

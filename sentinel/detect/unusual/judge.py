@@ -36,6 +36,8 @@ class Judge(Generic[Cell]):
         self.missing: dict[str, int] = {}
         self.explains = False
         self.reason: dict[str, Any] = {}
+        self.catch_up: Callable[[int | None], None] = lambda _: None
+        self.forgot: Callable[[int], None] = lambda _: None
         self._most = most
         self._unswept: list[int] = []
 
@@ -59,9 +61,11 @@ class Judge(Generic[Cell]):
     def put(self, key: int, cell: Cell) -> Cell:
         """Keep a new cell. Where there are too many, the tenth that was longest silent is given up, and counted."""
         if len(self.cells) >= self._most:
+            self.catch_up(None)
             ranked = sorted(self.cells, key=lambda each: self.newest(self.cells[each]))
             for each in ranked[: max(1, len(ranked) // 10)]:
                 del self.cells[each]
+                self.forgot(each)
                 self.evicted += 1
         self.cells[key] = cell
         return cell
@@ -80,8 +84,12 @@ class Judge(Generic[Cell]):
             self._unswept = list(self.cells)
         for key in self._unswept[-most:]:
             cell = self.cells.get(key)
-            if cell is not None and self.newest(cell) + self.retention < floor:
+            if cell is None or self.newest(cell) + self.retention >= floor:
+                continue
+            self.catch_up(key)
+            if self.newest(cell) + self.retention < floor:
                 del self.cells[key]
+                self.forgot(key)
         del self._unswept[-most:]
 
 
@@ -89,11 +97,15 @@ class Keys:
     """The values of some fields of an event as one keyed hash. `names` is what the source calls them."""
 
     def __init__(self, fields: Iterable[str], hash_text: HashText, names: Names = NO_NAMES) -> None:
-        self._getters: list[tuple[str, Getter]] = [(name, getter_of(names.get(name, (name,)))) for name in fields]
+        known = [(name, names.get(name, (name,))) for name in fields]
+        self._getters: list[tuple[str, Getter]] = [(name, getter_of(each)) for name, each in known]
+        self._only = known[0][1][0] if len(known) == 1 else None
         self._hash = hash_text
 
     def of(self, fields: Mapping[str, Any], missing: dict[str, int]) -> int | None:
         """The hash; None where a field is missing, which is then counted."""
+        if self._only is not None and type(value := fields.get(self._only)) is str:
+            return self._hash(value)
         values = []
         for name, get in self._getters:
             value = single(get(fields))
