@@ -196,8 +196,9 @@ def test_a_list_of_the_configuration_takes_the_place_of_a_rules_own(tmp_path: Pa
     book, problems = rulebook.read(found.rule_files(), None, found.lists)
     assert problems == []
     line = b'{"@timestamp":"2026-03-04T10:00:00Z","access.system":"p","access.actor":"kim","access.subject":"%s"}\n'
-    _, said = judged(line % b"P7" + line % b"example-of-a-vip", "json", everywhere(book.rules.in_use()), LogSource())
-    assert [finding.rule for finding in said].count("vip_record_opened") == 1
+    data = line % b"P7" + line % b"P8" + line % b"example-of-a-vip"
+    _, said = judged(data, "json", everywhere(book.rules.in_use()), LogSource())
+    assert [finding.rule for finding in said].count("vip_record_opened") == 2
 
 
 def test_an_empty_list_leaves_the_rule_as_it_is_and_a_missing_one_is_a_mistake(tmp_path: Path) -> None:
