@@ -123,9 +123,12 @@ def is_packed_name(name: str) -> bool:
 
 
 def may_be_copy(path: str, log: str) -> bool:
-    """The name is one that a copy of the log may have: it goes on where the log's name ends, and is not that name."""
-    name, live = os.path.basename(path), os.path.basename(log)
-    return name != live and name.startswith(stem_of(log))
+    """The name is one that a copy of the log may have: it goes on where the log's name ends, and is not that name.
+
+    A letter or digit there belongs to the name of another log: `app10.log` is no copy of `app1.log`.
+    """
+    name, live, stem = os.path.basename(path), os.path.basename(log), stem_of(log)
+    return name != live and name.startswith(stem) and not name[len(stem) : len(stem) + 1].isalnum()
 
 
 def stem_of(log: str) -> str:

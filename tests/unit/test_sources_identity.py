@@ -155,6 +155,7 @@ def test_only_a_name_that_goes_on_where_the_logs_name_ends_may_be_a_copy_of_it()
     assert may_be_copy("/old/app-20260304.log", "/l/app.log")
     assert not may_be_copy("/l/app.log", "/l/app.log")
     assert not may_be_copy("/l/other.log.1", "/l/app.log")
+    assert not may_be_copy("/l/app10.log", "/l/app1.log")
 
 
 def test_what_is_opened_is_a_plain_file_and_not_a_link(tmp_path: Path) -> None:

@@ -52,6 +52,19 @@ def test_sources_take_turns_so_that_a_busy_one_does_not_starve_the_other(tmp_pat
     sources.close()
 
 
+def test_a_log_whose_name_and_lines_begin_like_anothers_is_read_for_itself(tmp_path: Path) -> None:
+    lines = b"started\n" * 200
+    (tmp_path / "app1.log").write_bytes(lines)
+    sources = Sources([FileOptions(name="apps", paths=[str(tmp_path / "*.log")], poll=True)], tmp_path)
+    sources.open([], START)
+    read = [block.data for block in drain(sources, START + SECOND)]
+    (tmp_path / "app10.log").write_bytes(lines)
+    for seconds in range(2, 90, 2):
+        read += [block.data for block in drain(sources, START + seconds * SECOND)]
+    assert b"".join(read).count(b"started\n") == 400
+    sources.close()
+
+
 def test_each_source_takes_up_its_own_positions(tmp_path: Path) -> None:
     one, two = tmp_path / "one.log", tmp_path / "two.log"
     one.write_bytes(b"1\n")
