@@ -13,18 +13,17 @@ from sentinel.commands.output import (
     OutputOption,
     console,
     examples,
+    family,
     print_json,
     safe,
 )
 from sentinel.commands.reading import open_store
 from sentinel.store.audit import Head
 
-app = typer.Typer(
-    add_completion=False,
-    no_args_is_help=True,
-    rich_markup_mode=None,
-    help="The audit trail held against its chain.",
-    epilog=examples("sentinel audit verify", "sentinel audit verify --head 1042:9f2c…"),
+app = family(
+    "The audit trail held against its chain.",
+    "sentinel audit verify",
+    "sentinel audit verify --head 1042:9f2c…",
 )
 
 HeadOption = Annotated[

@@ -22,20 +22,17 @@ from sentinel.commands.output import (
     OutputOption,
     console,
     examples,
+    family,
     print_json,
     print_pairs,
     print_table,
     safe,
 )
 
-app = typer.Typer(
-    add_completion=False,
-    no_args_is_help=True,
-    rich_markup_mode=None,
-    help="The life of a case: every change has a reason, goes through the daemon and is audited with who.",
-    epilog=examples(
-        "sentinel case list", "sentinel case confirm C-7Q2M --reason 'seen with the ward: not her patients'"
-    ),
+app = family(
+    "The life of a case: every change has a reason, goes through the daemon and is audited with who.",
+    "sentinel case list",
+    "sentinel case confirm C-7Q2M --reason 'seen with the ward: not her patients'",
 )
 
 _TO_FILE = "sentinel case draft C-7Q2M --format html --file notification.html"

@@ -21,17 +21,17 @@ from sentinel.commands.output import (
     OutputOption,
     console,
     examples,
+    family,
     print_json,
     print_table,
     safe,
 )
 
-app = typer.Typer(
-    add_completion=False,
-    no_args_is_help=True,
-    rich_markup_mode=None,
-    help="The ways to reach people: how each stands, a test message, and what was given up sent again.",
-    epilog=examples("sentinel channel list", "sentinel channel test", "sentinel channel resend soc"),
+app = family(
+    "The ways to reach people: how each stands, a test message, and what was given up sent again.",
+    "sentinel channel list",
+    "sentinel channel test",
+    "sentinel channel resend soc",
 )
 
 NameArgument = Annotated[str | None, typer.Argument(metavar="[NAME]", help="A channel; else every one.")]

@@ -133,3 +133,14 @@ def examples(*lines: str) -> str:
     """The end of a command's help: command lines to copy."""
     # A paragraph after \b is not re-wrapped.
     return "\b\nExamples:\n" + "\n".join(f"  $ {line}" for line in lines)
+
+
+def family(help_text: str, *lines: str) -> typer.Typer:
+    """A command that has commands of its own; `lines` are command lines to copy, at the end of its help."""
+    return typer.Typer(
+        add_completion=False,
+        no_args_is_help=True,
+        rich_markup_mode=None,
+        help=help_text,
+        epilog=examples(*lines),
+    )

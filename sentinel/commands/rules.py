@@ -19,6 +19,7 @@ from sentinel.commands.output import (
     OutputOption,
     console,
     examples,
+    family,
     print_json,
     print_table,
     safe,
@@ -28,12 +29,10 @@ from sentinel.detect.rules import About
 from sentinel.model import Mode
 from sentinel.problems import Unusable, did_you_mean
 
-app = typer.Typer(
-    add_completion=False,
-    no_args_is_help=True,
-    rich_markup_mode=None,
-    help="What each rule of the running daemon does, and a rule taken from shadow to enforce.",
-    epilog=examples("sentinel rules status", "sentinel rules promote bulk_access_over_a_day"),
+app = family(
+    "What each rule of the running daemon does, and a rule taken from shadow to enforce.",
+    "sentinel rules status",
+    "sentinel rules promote bulk_access_over_a_day",
 )
 
 AllOption = Annotated[bool, typer.Option("--all", help="Every rule, and what to look into of shipped ones.")]

@@ -11,17 +11,21 @@ import typer
 
 from sentinel.acts import SilenceRow
 from sentinel.commands.daemon import SocketOption, ask_daemon
-from sentinel.commands.output import ConfigOption, Output, OutputOption, console, examples, print_json, print_table
+from sentinel.commands.output import (
+    ConfigOption,
+    Output,
+    OutputOption,
+    console,
+    examples,
+    family,
+    print_json,
+    print_table,
+)
 
-app = typer.Typer(
-    add_completion=False,
-    no_args_is_help=True,
-    rich_markup_mode=None,
-    help="For a time, hear nothing of certain cases: they open and their clocks run, and deadlines are told as ever.",
-    epilog=examples(
-        "sentinel silence add --rule bulk_access --for 4h --reason 'migration of the archive, ticket 4711'",
-        "sentinel silence list",
-    ),
+app = family(
+    "For a time, hear nothing of certain cases: they open and their clocks run, and deadlines are told as ever.",
+    "sentinel silence add --rule bulk_access --for 4h --reason 'migration of the archive, ticket 4711'",
+    "sentinel silence list",
 )
 
 
