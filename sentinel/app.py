@@ -17,18 +17,17 @@ import threading
 import time
 from collections.abc import Mapping
 from dataclasses import replace
-from functools import partial
 from importlib.metadata import version
 from pathlib import Path
 
-from sentinel import channels, reading
+from sentinel import reading
 from sentinel.activity import Activity
+from sentinel.assembly import Assembly
 from sentinel.cases.book import Book
-from sentinel.channels.base import Channel, ChannelError
-from sentinel.clock import MINUTE, SECOND, Clock, Micros, SystemClock
+from sentinel.channels.base import Channel
+from sentinel.clock import SECOND, Clock, Micros, SystemClock
 from sentinel.config import Config
 from sentinel.control import Control
-from sentinel.courier import Courier
 from sentinel.desk import Desk
 from sentinel.detect import state
 from sentinel.detect.engine import Engine
@@ -38,18 +37,14 @@ from sentinel.keeper import Keeper
 from sentinel.lookout import Lookout
 from sentinel.measure import Measure, TimedRecords
 from sentinel.metrics import Metrics
-from sentinel.model import Mode, Notification
+from sentinel.model import Mode
 from sentinel.overload import Overload
 from sentinel.pipeline import Pipeline
-from sentinel.problems import Problem, Span, Unusable
-from sentinel.rewording import Rewording
-from sentinel.routing import destinations
+from sentinel.problems import Problem, Unusable
 from sentinel.rulebook import Rulebook
-from sentinel.secrets import SecretError, SecretRef
 from sentinel.sources import Sources
 from sentinel.store import StoreBroken, StoreError, sqlite_version
 from sentinel.systemd import Supervisor
-from sentinel.telling import Telling
 from sentinel.uncollected import uncollected
 from sentinel.untaken import Reports
 from sentinel.vault import Vault
@@ -96,10 +91,10 @@ class Daemon:
     def open(self) -> None:
         """Every part in its place, everything stored taken up again. Raises StoreError, VaultError, Unusable."""
         self._make_folder(self.config.state)
-        self.vault = Vault.open(self.config.state, self._master())
+        self.vault = Vault.open(self.config.state, self._assembly().master())
         self.keeper = Keeper(self.config.state, self.vault, self.config.backup, self.metrics)
         self.store = self.keeper.open(self.started)
-        self.channels = self._make_channels(self.config)
+        self.channels = self._assembly().channels()
         self.heartbeat = self._make_heartbeat(self.config)
         self._begin()
         self._make_courier()
@@ -117,39 +112,15 @@ class Daemon:
     def _make_folder(folder: Path) -> None:
         folder.mkdir(mode=0o700, parents=True, exist_ok=True)
 
-    def _master(self) -> bytes | None:
-        key = self.config.master_key
-        return None if key is None else self._secret(key, Span(str(self.config.path))).encode()
-
-    def _secret(self, secret: SecretRef, span: Span, loaded: Config | None = None) -> str:
-        try:
-            return (loaded or self.config).secrets(self._environ)(secret)
-        except SecretError as error:
-            raise Unusable([Problem(span, "C022", error.message, error.hint)]) from None
-
-    def _make_channels(self, loaded: Config) -> dict[str, Channel]:
-        made = {}
-        for name, options in loaded.channels.items():
-            span = loaded.document.span(("channels", name))
-            try:
-                made[name] = channels.make(name, options, partial(self._secret, span=span, loaded=loaded))
-            except ChannelError as error:
-                raise Unusable([Problem(span, "C023", error.message, error.hint)]) from None
-        return made
+    def _assembly(self, loaded: Config | None = None) -> Assembly:
+        return Assembly(loaded or self.config, self._environ)
 
     def _make_heartbeat(self, loaded: Config) -> Heartbeat:
-        options, span = loaded.heartbeat, loaded.document.span(("heartbeat",))
-        try:
-            target = None if options is None else options.target(partial(self._secret, span=span, loaded=loaded))
-        except ChannelError as error:
-            raise Unusable([Problem(span, "C023", error.message, error.hint)]) from None
-        every = MINUTE if options is None else options.every
-        return Heartbeat(target, every, self.clock, self.readiness, self.metrics)
+        return self._assembly(loaded).heartbeat(self.clock, self.readiness, self.metrics)
 
     def _make_courier(self) -> None:
         self.reports = Reports(self.metrics, self.wake)
-        rates = {name: options.per_minute for name, options in self.config.channels.items()}
-        self.courier = Courier(self.store, self.channels.values(), self.clock, self.reports, per_minute=rates)
+        self.courier = self._assembly().courier(self.store, self.channels, self.clock, self.reports)
 
     @uncollected()
     def _begin(self) -> None:
@@ -171,7 +142,7 @@ class Daemon:
             records=TimedRecords(self.store, self.metrics, self.sources.stored),
             names=self.vault,
             options=self.config.cases,
-            telling=self._telling(now),
+            telling=self._assembly().telling(self.channels, self.store.silences(now)),
         )
         for finding in self.keeper.news(self.store):
             self.pipeline.note(finding, now)
@@ -189,17 +160,6 @@ class Daemon:
         windows = self.store.load_windows()
         state.restore(engine, windows.bases, windows.deltas)
         return engine
-
-    def _telling(self, now: Micros) -> Telling:
-        loaded = self.config
-        reword = Rewording(loaded.templates, loaded.cases.zone)
-        ungathered = frozenset(name for name, each in loaded.channels.items() if not each.gathered)
-        telling = Telling(self.channels, self._route, loaded.cases.storm, reword, ungathered)
-        telling.silences = self.store.silences(now)
-        return telling
-
-    def _route(self, notification: Notification) -> tuple[str, ...]:
-        return destinations(notification, self.config.routes, self.channels)
 
     # --- turning -------------------------------------------------------------------------------------------
 
@@ -326,7 +286,7 @@ class Daemon:
         self.supervisor.reloading()
         try:
             loaded, book = prepare(self.config.path)
-            made, heartbeat = self._make_channels(loaded), self._make_heartbeat(loaded)
+            made, heartbeat = self._assembly(loaded).channels(), self._make_heartbeat(loaded)
             self.pipeline.save_windows(self.clock.now())
         except (Unusable, StoreError) as refused:
             self.metrics.config_reload_ok.set(0)

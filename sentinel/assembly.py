@@ -1,0 +1,85 @@
+"""Makes the parts of a daemon that hang on nothing but its configuration."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from functools import partial
+from typing import TypeVar
+
+from sentinel import channels
+from sentinel.channels.base import Channel, ChannelError
+from sentinel.clock import MINUTE, Clock
+from sentinel.config import Config
+from sentinel.courier import Courier
+from sentinel.heartbeat import Heartbeat
+from sentinel.metrics import Metrics
+from sentinel.model import Notification
+from sentinel.problems import Problem, Span, Unusable
+from sentinel.rewording import Rewording
+from sentinel.routing import destinations
+from sentinel.secrets import SecretError, SecretRef
+from sentinel.silences import Silence
+from sentinel.store import Store
+from sentinel.telling import Telling
+from sentinel.untaken import Reports
+from sentinel.web.readiness import Readiness
+
+T = TypeVar("T")
+
+
+@dataclass(frozen=True)
+class Assembly:
+    """One configuration, and the environment in which its secrets are looked up. Its methods raise Unusable."""
+
+    config: Config
+    environ: Mapping[str, str]
+
+    def master(self) -> bytes | None:
+        """The master key, where the configuration names one."""
+        key = self.config.master_key
+        return None if key is None else self._secret(key, Span(str(self.config.path))).encode()
+
+    def channels(self) -> dict[str, Channel]:
+        """Every channel under its name, with its secrets."""
+        return {
+            name: self._placed(("channels", name), partial(channels.make, name, options))
+            for name, options in self.config.channels.items()
+        }
+
+    def heartbeat(self, clock: Clock, readiness: Readiness, metrics: Metrics) -> Heartbeat:
+        """The sign of life; one that goes nowhere where the configuration names no target."""
+        options = self.config.heartbeat
+        target = None if options is None else self._placed(("heartbeat",), options.target)
+        return Heartbeat(target, MINUTE if options is None else options.every, clock, readiness, metrics)
+
+    def courier(self, store: Store, made: Mapping[str, Channel], clock: Clock, reports: Reports) -> Courier:
+        """Who takes what is owed from the store to these channels, none faster than it may."""
+        rates = {name: options.per_minute for name, options in self.config.channels.items()}
+        return Courier(store, made.values(), clock, reports, per_minute=rates)
+
+    def telling(self, made: Mapping[str, Channel], silences: list[Silence]) -> Telling:
+        """Who says what over which of these channels."""
+        loaded = self.config
+        reword = Rewording(loaded.templates, loaded.cases.zone)
+        ungathered = frozenset(name for name, each in loaded.channels.items() if not each.gathered)
+        telling = Telling(made, partial(self._route, made), loaded.cases.storm, reword, ungathered)
+        telling.silences = silences
+        return telling
+
+    def _route(self, made: Mapping[str, Channel], notification: Notification) -> tuple[str, ...]:
+        return destinations(notification, self.config.routes, made)
+
+    def _secret(self, secret: SecretRef, span: Span) -> str:
+        try:
+            return self.config.secrets(self.environ)(secret)
+        except SecretError as error:
+            raise Unusable([Problem(span, "C022", error.message, error.hint)]) from None
+
+    def _placed(self, at: tuple[str, ...], make: Callable[[Callable[[SecretRef], str]], T]) -> T:
+        """What `make` makes of the secrets it asks for; its error at the place in the file that is to blame."""
+        span = self.config.document.span(at)
+        try:
+            return make(partial(self._secret, span=span))
+        except ChannelError as error:
+            raise Unusable([Problem(span, "C023", error.message, error.hint)]) from None
