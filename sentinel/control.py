@@ -6,7 +6,7 @@ Rules of this file:
 3. Who asks is what the kernel says of the peer (SO_PEERCRED, unix(7)), never what the request says; except that root,
    who could pretend anything anyhow, may say for whom it acts (sudo), so that the audit trail names a person.
 
-What can be asked: acts.py.
+What can be asked: acts.
 """
 
 from __future__ import annotations

@@ -1,43 +1,8 @@
-"""What can be asked of the running daemon, with what, and what it answers: the shapes on the control socket, as JSON.
-
-| act | arguments | answer |
-|---|---|---|
-| `status` | none | StatusAnswer |
-| `case.list` | none | ListAnswer |
-| `case.show` | ShowArguments | CaseDetail |
-| `case.register` | none | RegisterAnswer |
-| `case.open` | OpenArguments | MoveAnswer |
-| `case.move` | MoveArguments | MoveAnswer |
-| `channel.list` | none | ChannelsAnswer |
-| `channel.test` | ChannelArguments | TestsAnswer |
-| `channel.outcome` | OutcomeArguments | OutcomeAnswer |
-| `channel.resend` | ChannelArguments | ResendAnswer |
-| `silence.add` | SilenceArguments | SilenceAnswer |
-| `silence.list` | none | SilencesAnswer |
-| `silence.end` | EndArguments | SilencesAnswer |
-| `report` | ReportArguments | the report as JSON, see docs/report.md |
-| `rules.status` | none | activity.RulesAnswer |
-| `reload` | none | ReloadAnswer |
-
-Rule of this file: times are RFC 3339 text in UTC. `CaseRow` is the public form of `sentinel case list --output json`;
-a key may be added to it, not changed or removed.
-"""
+"""What is asked and answered about cases. `CaseRow` is public, see acts."""
 
 from __future__ import annotations
 
 from typing import Any, NotRequired, TypedDict
-
-ACTS = (
-    *("status", "case.list", "case.show", "case.register", "case.open", "case.move"),
-    *("channel.list", "channel.test", "channel.outcome", "channel.resend"),
-    *("silence.add", "silence.list", "silence.end"),
-    *("report", "rules.status", "reload"),
-)
-
-MOVES = (
-    "confirm", "dismiss", "notify", "close", "reopen", "acknowledge", "own", "note", "describe", "task", "done", "role",
-    "assess", "rate", "export", "classify", "waive", "unwaive", "extend", "merge", "unmerge", "split",
-)  # fmt: skip
 
 
 class ClockRow(TypedDict):
@@ -206,13 +171,6 @@ class RegisterAnswer(TypedDict):
     cases: list[CaseDetail]
 
 
-class ReportArguments(TypedDict):
-    """Days as 2026-03-01, or moments with their offset; without them the last 30 days."""
-
-    since: NotRequired[str | None]
-    until: NotRequired[str | None]
-
-
 class ShowArguments(TypedDict):
     """`case` is the id, or a beginning of it that only one case has."""
 
@@ -277,115 +235,3 @@ class ListAnswer(TypedDict):
     """Every case in the register, the most urgent first."""
 
     cases: list[CaseRow]
-
-
-class ChannelRow(TypedDict):
-    """One channel: messages waiting for it, those it will never take, and when it last took one. `last_reason` says why
-    the newest message that it has not taken is not there yet; empty where there is none.
-    """
-
-    name: str
-    type: str
-    waiting: int
-    never: int
-    oldest_owed_at: str | None
-    last_sent_at: str | None
-    last_reason: str
-
-
-class ChannelsAnswer(TypedDict):
-    """Every channel of the configuration."""
-
-    channels: list[ChannelRow]
-
-
-class ChannelArguments(TypedDict):
-    """`channel` is a name of the configuration, or None for every channel."""
-
-    channel: str | None
-
-
-class TestRow(TypedDict):
-    """A test message that is now owed."""
-
-    channel: str
-    case: str
-
-
-class TestsAnswer(TypedDict):
-    """What is owed to whom."""
-
-    tests: list[TestRow]
-
-
-class OutcomeArguments(TypedDict):
-    """What became of a test. With `withdraw`, one that has not arrived is not tried any more."""
-
-    case: str
-    withdraw: bool
-
-
-class OutcomeAnswer(TypedDict):
-    """`state` is `pending`, `inflight`, `sent`, `never`, or `withdrawn`."""
-
-    state: str
-    attempts: int
-    reason: str
-
-
-class ResendAnswer(TypedDict):
-    """How many messages that were given up are owed again."""
-
-    resent: int
-
-
-class SilenceRow(TypedDict):
-    """One silence. `when` has the conditions that are given, each with its words."""
-
-    id: str
-    at: str
-    until: str
-    who: str
-    reason: str
-    when: dict[str, list[str]]
-
-
-SilenceArguments = TypedDict("SilenceArguments", {"for": str, "reason": str, "when": dict[str, list[str]]})
-"""`for` is a duration such as `4h`, at most a week; `when` is as in a route, without `kind`."""
-
-
-class SilenceAnswer(TypedDict):
-    """The silence that now is."""
-
-    silence: SilenceRow
-
-
-class SilencesAnswer(TypedDict):
-    """Every silence that has not ended."""
-
-    silences: list[SilenceRow]
-
-
-class EndArguments(TypedDict):
-    """`silence` is its id."""
-
-    silence: str
-
-
-class StatusAnswer(TypedDict):
-    """`http` is the address of the pages, None where they are off."""
-
-    version: str
-    pid: int
-    started_at: str
-    config: str
-    rules: int
-    sources: int
-    http: str | None
-
-
-class ReloadAnswer(TypedDict):
-    """Whether the new configuration is at work, and the problems found in it (they are in the daemon's log too)."""
-
-    reloaded: bool
-    problems: list[str]

@@ -1,0 +1,116 @@
+"""What can be asked of the running daemon, with what, and what it answers: the shapes on the control socket, as JSON.
+
+| act | arguments | answer |
+|---|---|---|
+| `status` | none | StatusAnswer |
+| `case.list` | none | ListAnswer |
+| `case.show` | ShowArguments | CaseDetail |
+| `case.register` | none | RegisterAnswer |
+| `case.open` | OpenArguments | MoveAnswer |
+| `case.move` | MoveArguments | MoveAnswer |
+| `channel.list` | none | ChannelsAnswer |
+| `channel.test` | ChannelArguments | TestsAnswer |
+| `channel.outcome` | OutcomeArguments | OutcomeAnswer |
+| `channel.resend` | ChannelArguments | ResendAnswer |
+| `silence.add` | SilenceArguments | SilenceAnswer |
+| `silence.list` | none | SilencesAnswer |
+| `silence.end` | EndArguments | SilencesAnswer |
+| `report` | ReportArguments | the report as JSON, see docs/report.md |
+| `rules.status` | none | activity.RulesAnswer |
+| `reload` | none | ReloadAnswer |
+
+Rule of this file: times are RFC 3339 text in UTC. `CaseRow` is the public form of `sentinel case list --output json`;
+a key may be added to it, not changed or removed.
+"""
+
+from __future__ import annotations
+
+from sentinel.acts.cases import (
+    CaseDetail,
+    CaseRow,
+    ClockRow,
+    EvidenceRow,
+    FactorRow,
+    FindingRow,
+    ListAnswer,
+    MessageRow,
+    MoveAnswer,
+    MoveArguments,
+    NoticeRow,
+    OpenArguments,
+    RegisterAnswer,
+    SeverityRow,
+    ShowArguments,
+    TaskRow,
+    TimelineRow,
+)
+from sentinel.acts.channels import (
+    ChannelArguments,
+    ChannelRow,
+    ChannelsAnswer,
+    EndArguments,
+    OutcomeAnswer,
+    OutcomeArguments,
+    ResendAnswer,
+    SilenceAnswer,
+    SilenceArguments,
+    SilenceRow,
+    SilencesAnswer,
+    TestRow,
+    TestsAnswer,
+)
+from sentinel.acts.service import (
+    ReloadAnswer,
+    ReportArguments,
+    StatusAnswer,
+)
+
+__all__ = [
+    "ACTS",
+    "MOVES",
+    "CaseDetail",
+    "CaseRow",
+    "ChannelArguments",
+    "ChannelRow",
+    "ChannelsAnswer",
+    "ClockRow",
+    "EndArguments",
+    "EvidenceRow",
+    "FactorRow",
+    "FindingRow",
+    "ListAnswer",
+    "MessageRow",
+    "MoveAnswer",
+    "MoveArguments",
+    "NoticeRow",
+    "OpenArguments",
+    "OutcomeAnswer",
+    "OutcomeArguments",
+    "RegisterAnswer",
+    "ReloadAnswer",
+    "ReportArguments",
+    "ResendAnswer",
+    "SeverityRow",
+    "ShowArguments",
+    "SilenceAnswer",
+    "SilenceArguments",
+    "SilenceRow",
+    "SilencesAnswer",
+    "StatusAnswer",
+    "TaskRow",
+    "TestRow",
+    "TestsAnswer",
+    "TimelineRow",
+]
+
+ACTS = (
+    *("status", "case.list", "case.show", "case.register", "case.open", "case.move"),
+    *("channel.list", "channel.test", "channel.outcome", "channel.resend"),
+    *("silence.add", "silence.list", "silence.end"),
+    *("report", "rules.status", "reload"),
+)
+
+MOVES = (
+    "confirm", "dismiss", "notify", "close", "reopen", "acknowledge", "own", "note", "describe", "task", "done", "role",
+    "assess", "rate", "export", "classify", "waive", "unwaive", "extend", "merge", "unmerge", "split",
+)  # fmt: skip
