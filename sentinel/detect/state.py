@@ -39,7 +39,7 @@ SAVED = tuple(each.name for each in fields(Episode) if each.name not in ("has_ne
 
 def delta(engine: Engine) -> bytes | None:
     """What was counted since this was last asked; None where nothing was."""
-    journal = engine.journal
+    journal = engine.counting.journal
     for index, key in dict.fromkeys(each[:2] for each in journal.inserted):
         engine.tallies[index].catch_up(key)
     known = cells.changed(engine.judges.all)
@@ -59,13 +59,13 @@ def delta(engine: Engine) -> bytes | None:
         "findings": [[place, finding] for place, finding in found.items()],
         "waited": [[place, digest, _summary_row(known)] for place, (digest, known) in journal.waited.items()],
         "evicted": journal.evicted,
-        "floods": engine.floods.saved(engine.tallies),
+        "floods": engine.counting.floods.saved(engine.tallies),
         "ordinals": journal.ordinals,
         "cells": known,
         "high": engine.high,
-        "closed": engine.closed,
+        "closed": engine.counting.closed,
     }
-    engine.journal = Journal()
+    engine.counting.journal = Journal()
     engine.streams.new = {}
     return orjson.dumps(head) + b"\n" + numbers.tobytes()
 
@@ -99,8 +99,8 @@ def base(engine: Engine, shard: int) -> bytes:
         "cells": cells.of_shard(engine.judges.all, lambda key: shard_of(key) == shard),
         "high": engine.high,
         "streams": [] if shard else [[number, *known] for number, known in engine.streams.known.items()],
-        "floods": [] if shard else engine.floods.saved(engine.tallies),
-        "ordinals": [] if shard else list(engine.ordinals.seen.items()),
+        "floods": [] if shard else engine.counting.floods.saved(engine.tallies),
+        "ordinals": [] if shard else list(engine.counting.ordinals.seen.items()),
     }
     return orjson.dumps(head) + b"\n" + entries.tobytes()
 
@@ -131,9 +131,9 @@ def restore(engine: Engine, bases: Iterable[tuple[int, int, bytes]], deltas: Ite
         _replay(engine, sequence, blob, as_of)
     for tally, tell in zip(engine.tallies, heard, strict=True):
         tally.tell_evicted = tell
-    engine.journal = Journal()
+    engine.counting.journal = Journal()
     engine.streams.new = {}
-    engine.forget_news()
+    engine.counting.forget_news()
 
 
 def _split(blob: bytes) -> tuple[Any, array[int]]:
@@ -159,9 +159,9 @@ def _restore_base(engine: Engine, blob: bytes) -> None:
             start += length
     cells.restore(engine.judges.all, head.get("cells", []))
     _raise_high(engine, head["high"])
-    engine.ordinals.seen |= dict(head["ordinals"])
+    engine.counting.ordinals.seen |= dict(head["ordinals"])
     if head["floods"]:
-        engine.floods.restore(head["floods"], engine.tallies)
+        engine.counting.floods.restore(head["floods"], engine.tallies)
     _restore_streams(engine, head["streams"])
 
 
@@ -205,12 +205,12 @@ def _replay(engine: Engine, sequence: int, blob: bytes, as_of: dict[int, int]) -
         now = tallies[index]
         if now is not None and is_newer[key & (SHARDS - 1)]:
             again = (now, key, tuple(entry), floor, sources[source], findings.get(place), digits)
-            engine.count_again(again, waited.get(place))
+            engine.counting.count_again(again, waited.get(place))
     _raise_high(engine, head["high"])
     _restore_streams(engine, head["streams"])
     cells.restore(engine.judges.all, head.get("cells", []), lambda key: as_of[shard_of(key)] < sequence)
-    engine.close_again(head["closed"])
+    engine.counting.close_again(head["closed"])
     if as_of[0] < sequence:
-        engine.floods.restore(head["floods"], engine.tallies)
+        engine.counting.floods.restore(head["floods"], engine.tallies)
         for key in head["ordinals"]:
-            engine.ordinals.next(key)
+            engine.counting.ordinals.next(key)

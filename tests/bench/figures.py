@@ -37,7 +37,7 @@ engine = an_engine(rules_of(detection("base", {{"selection": {{"x": "y"}}}}), ma
 engine.streams.note("app", 1, "app.log")
 for number in range(500_000):
     engine.correlate((a_match({{"who": f"kim{{number % 100_000}}"}}, NOON + number, offset=number * 100),), None)
-    engine.journal.__init__()
+    engine.counting.journal.__init__()
 assert sum(len(tally.groups) for tally in engine.tallies) == 100_000
 {_MEMORY}
 """
@@ -48,7 +48,7 @@ engine = an_engine(rules_of(detection("base", {{"selection": {{"x": "y"}}}}), ma
 engine.streams.note("app", 1, "app.log")
 for number in range(1_000_000):
     engine.correlate((a_match({{"who": f"kim{{number}}"}}, NOON + number, offset=number * 100),), None)
-    engine.journal.__init__()
+    engine.counting.journal.__init__()
 [tally] = engine.tallies
 assert len(tally.groups) + tally.evicted == 1_000_000
 print(len(tally.groups))

@@ -126,7 +126,7 @@ def test_a_flood_is_the_same_flood_after_a_restart(cut: int, shards: tuple[int, 
             engine.streams.note("app", 1, "app.log")
             found += send(engine, events, skip=place)
         found += engine.updates()
-        flood = engine.floods.known[0]
+        flood = engine.counting.floods.known[0]
         return [each for each in found if not each.update], flood.groups, sorted(engine.tallies[0].groups)
 
     assert run(cut) == run(None)
