@@ -9,7 +9,6 @@ Rules of this file:
 
 from __future__ import annotations
 
-import contextlib
 import logging
 import os
 import signal
@@ -32,7 +31,7 @@ from sentinel.desk import Desk
 from sentinel.detect import state
 from sentinel.detect.engine import Engine
 from sentinel.heartbeat import Heartbeat
-from sentinel.inspection import prepare
+from sentinel.inspection import log_problems, prepare
 from sentinel.keeper import Keeper
 from sentinel.lookout import Lookout
 from sentinel.measure import Measure, TimedRecords
@@ -41,6 +40,7 @@ from sentinel.model import Mode
 from sentinel.overload import Overload
 from sentinel.pipeline import Pipeline
 from sentinel.problems import Problem, Unusable
+from sentinel.renewal import Loaded, Renewal
 from sentinel.rulebook import Rulebook
 from sentinel.sources import Sources
 from sentinel.store import StoreBroken, StoreError, sqlite_version
@@ -77,7 +77,7 @@ class Daemon:
         self.activity = Activity()
         self.wake = threading.Event()
         self.stopping = threading.Event()
-        self._reload = threading.Event()
+        self.renewal = Renewal(loaded, book, self.wake)
         self._environ = environ
         self.started = self.clock.now()
         self.readiness = Readiness(self.started)
@@ -181,10 +181,7 @@ class Daemon:
         self._redirect(now)
         for request in self.control.pending():
             self.desk.answer(request, self.clock.now())
-        if self._reload.is_set() and not self._is_broken:
-            self._reload.clear()
-            with contextlib.suppress(StoreError):
-                self.reload()
+        self._renew()
         self.readiness.turned(now)
         self.lookout.look(now)
         if size == 0:
@@ -269,9 +266,8 @@ class Daemon:
         return len(rules.detections) + len(rules.correlations)
 
     def ask_reload(self) -> None:
-        """Read the configuration again at the next turn (SIGHUP). Safe to call from a signal handler."""
-        self._reload.set()
-        self.wake.set()
+        """Read all files again, beside the watch (SIGHUP). Safe to call from a signal handler."""
+        self.renewal.ask()
 
     def ask_stop(self) -> None:
         """Save and end at the next turn (SIGTERM). Safe to call from a signal handler."""
@@ -279,13 +275,25 @@ class Daemon:
         self.wake.set()
 
     def reload(self) -> list[Problem]:
-        """New configuration and rules at work, or the old ones as before and the problems that kept them.
+        """At once: the newest files at work, or the old ones as before and the problems that kept them.
 
         Raises StoreError where what has been counted cannot be saved first; then the old ones stay too.
         """
+        return self._take_up(self.renewal.load())
+
+    def _renew(self) -> None:
+        """Between two blocks: what has been loaded beside the watch is at work from here on."""
+        new = None if self._is_broken else self.renewal.take()
+        if new is not None:
+            try:
+                self._take_up(new)
+            except StoreError:
+                self.renewal.ask()
+
+    def _take_up(self, new: Loaded) -> list[Problem]:
         self.supervisor.reloading()
         try:
-            loaded, book = prepare(self.config.path)
+            loaded, book = new.whole()
             made, heartbeat = self._assembly(loaded).channels(), self._make_heartbeat(loaded)
             self.pipeline.save_windows(self.clock.now())
         except (Unusable, StoreError) as refused:
@@ -293,9 +301,7 @@ class Daemon:
             self.supervisor.ready("the new configuration cannot be used; the old one stays at work")
             if isinstance(refused, StoreError):
                 raise
-            self.activity.refused = [str(problem) for problem in refused.problems]
-            for problem in refused.problems:
-                _log.error("%s %s", problem.code, problem.message, extra={"at": str(problem.span)})
+            self._refuse(refused.problems)
             return refused.problems
         self.activity.refused = []
         self.activity.note_engine(self.engine, self.clock.now())
@@ -304,8 +310,16 @@ class Daemon:
         self.heartbeat = heartbeat
         self.heartbeat.start()
         self.supervisor.ready(f"watching {len(loaded.sources)} sources with {self.rule_count()} rules")
+        log_problems(new.problems)
         _log.info("the new configuration is at work", extra={"rules": self.rule_count()})
         return []
+
+    def _refuse(self, problems: list[Problem]) -> None:
+        self.activity.refused = [str(problem) for problem in problems]
+        errors = sum(problem.is_error for problem in problems)
+        odd = f"{errors} errors in the newest files, so those before are at work: sentinel rules status"
+        self.readiness.ready("rules", odd)
+        log_problems(problems)
 
     def _with_fixed(self, loaded: Config) -> Config:
         """The new configuration with what only a restart can change as it was; said where it differs."""
@@ -338,6 +352,7 @@ class Daemon:
         self.courier.stop()
         if self.web is not None:
             self.web.stop()
+        self.renewal.close()
         self.sources.close()
         self.keeper.wait(COPY_PAUSE)
         self.store.close()

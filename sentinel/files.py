@@ -9,6 +9,8 @@ from __future__ import annotations
 import os
 import stat
 from collections.abc import Iterable, Iterator
+from contextlib import contextmanager
+from contextvars import ContextVar
 from pathlib import Path
 
 from sentinel import yamlfile
@@ -17,10 +19,50 @@ from sentinel.yamlfile import Document
 
 RULE_SUFFIXES = frozenset({".yml", ".yaml"})
 
+State = tuple[int, int, int]
+"""By what it is seen that a file is another than it was: time of its last change in nanoseconds, size and inode."""
 
-def read(path: Path, reason: Span | None = None) -> tuple[bytes, list[Problem]]:
+_seen: ContextVar[dict[Path, State | None] | None] = ContextVar("seen", default=None)
+
+
+@contextmanager
+def noted() -> Iterator[dict[Path, State | None]]:
+    """Every file that this thread reads meanwhile, as it is when it is read; None for one that cannot be."""
+    around = _seen.get()
+    seen: dict[Path, State | None] = {}
+    token = _seen.set(seen)
+    try:
+        yield seen
+    finally:
+        _seen.reset(token)
+        if around is not None:
+            around |= seen
+
+
+def note(path: Path, status: os.stat_result | None) -> None:
+    """Somebody reads this file, and a change of it matters."""
+    seen = _seen.get()
+    if seen is not None:
+        seen[path] = None if status is None else _state(status)
+
+
+def state_of(path: Path) -> State | None:
+    """How the file is now; None where there is none."""
+    try:
+        return _state(path.stat())
+    except (OSError, ValueError):
+        return None
+
+
+def _state(status: os.stat_result) -> State:
+    return status.st_mtime_ns, status.st_size, status.st_ino
+
+
+def read(path: Path, reason: Span | None = None, *, is_noted: bool = True) -> tuple[bytes, list[Problem]]:
     """The content of a file, or the problem with it, placed at `reason`: where another file names this one."""
     span = reason or Span(str(path))
+    if is_noted:
+        note(path, None)
     try:
         descriptor = os.open(path, os.O_RDONLY | os.O_NONBLOCK | os.O_CLOEXEC | os.O_NOCTTY)
     except OSError as error:
@@ -29,6 +71,8 @@ def read(path: Path, reason: Span | None = None) -> tuple[bytes, list[Problem]]:
         return b"", [Problem(span, "C005", "no path has a zero byte in it")]
     try:
         status = os.fstat(descriptor)
+        if is_noted:
+            note(path, status)
         if not stat.S_ISREG(status.st_mode):
             return b"", [Problem(span, "C005", f"'{path}' is not a regular file")]
         if status.st_size > yamlfile.LARGEST:

@@ -82,9 +82,7 @@ class Lookout:
         for name in self._actorless.look(daemon.engine.lanes, now):
             day = now - now % DAY
             daemon.pipeline.note(own_finding(actorless.RULE, actorless.TITLE, Level.LOW, day, name, source=name), now)
-        if daemon.rulebook.watched.have_changed():
-            _log.info("a list that rules name has changed")
-            daemon.ask_reload()
+        daemon.renewal.look(now)
         daemon.supervisor.alive()
         if abs(now - self._seen) >= SEEN_AGAIN:
             self._seen = now

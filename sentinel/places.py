@@ -38,6 +38,7 @@ def read(path: Path, span: Span | None = None) -> tuple[Places | None, list[Prob
     """The database of a file, or the problem with it."""
     span = span or Span(str(path))
     try:
+        files.note(path, path.stat())
         return Places(maxminddb.open_database(path, maxminddb.MODE_MEMORY)), []
     except OSError as error:
         return None, [files.unreadable(path, span, error)]

@@ -12,7 +12,9 @@ from sentinel.detect import access, lists, load
 from sentinel.detect.engine import Engine
 from sentinel.detect.lane import WATCH, Purpose, SourceView
 from sentinel.detect.rules import RuleSet
+from sentinel.detect.unusual.judge import fingerprint
 from sentinel.detect.unusual.travel import PlaceOf, nowhere
+from sentinel.files import State
 from sentinel.identities import NOBODY, Identities
 from sentinel.inventory import Inventory
 from sentinel.problems import Problem, by_severity
@@ -20,41 +22,18 @@ from sentinel.uncollected import uncollected
 from sentinel.yamlfile import Document
 
 
-class Watched:
-    """Files of which a change is to be taken up, such as lists of rules; as they were when this was made."""
-
-    def __init__(self, paths: Iterable[Path]) -> None:
-        self._known = {path: _state_of(path) for path in paths}
-
-    @property
-    def paths(self) -> tuple[Path, ...]:
-        """All of them."""
-        return tuple(self._known)
-
-    def have_changed(self) -> bool:
-        """Whether one of them is another than when this was last asked: written, replaced, removed or there again."""
-        now = {path: _state_of(path) for path in self._known}
-        before, self._known = self._known, now
-        return before != now
-
-
-def _state_of(path: Path) -> tuple[int, int, int] | None:
-    try:
-        status = path.stat()
-    except (OSError, ValueError):
-        return None
-    return status.st_mtime_ns, status.st_size, status.st_ino
-
-
 @dataclass(frozen=True, slots=True)
 class Rulebook:
-    """Rules and inventory entries, ready for an engine."""
+    """Rules and inventory entries, ready for an engine. `lists` is a digest of the lists that stand in files;
+    `read_from` are the files that a whole watch was read from, each as it was then.
+    """
 
     rules: RuleSet
     entries: tuple[access.Entry, ...] = ()
     identities: Identities = NOBODY
-    watched: Watched = field(default_factory=lambda: Watched(()))
     places: PlaceOf = nowhere
+    lists: str = ""
+    read_from: Mapping[Path, State | None] = field(default_factory=dict)
 
     def engine(self, sources: Iterable[SourceView], key: bytes, purpose: Purpose = WATCH) -> Engine:
         """A new engine without state. `key` makes its keyed hashes."""
@@ -86,8 +65,8 @@ def read(
         found, more = files.documents(path)
         documents += found
         problems += more
-    watched = Watched([*(Path(file).parent / name for file, name in lists.files_watched(documents)), *ours.values()])
-    texts = {(file, name): _text(Path(file).parent / name) for file, name in lists.files_named(documents)}
+    watched = set(lists.files_watched(documents))
+    texts = {key: _text(Path(key[0]).parent / key[1], is_noted=key in watched) for key in lists.files_named(documents)}
     texts |= {(lists.OURS, name): _text(path) for name, path in ours.items()}
     rules, more = load.load(documents, texts)
     problems += more
@@ -101,12 +80,12 @@ def read(
         database, more = places.read(geoip)
         problems += more
         where = database.of if database is not None else nowhere
-        watched = Watched([*watched.paths, geoip])
-    return Rulebook(rules, entries, identities, watched, where), sorted(problems, key=by_severity)
+    book = Rulebook(rules, entries, identities, where, fingerprint(sorted(texts.items())))
+    return book, sorted(problems, key=by_severity)
 
 
-def _text(path: Path) -> str | None:
-    content, problems = files.read(path)
+def _text(path: Path, *, is_noted: bool = True) -> str | None:
+    content, problems = files.read(path, is_noted=is_noted)
     try:
         return None if problems else content.decode()
     except UnicodeDecodeError:

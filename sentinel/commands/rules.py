@@ -74,8 +74,7 @@ def promote(
     loaded, book, problems = inspection.inspect(configuration.find(config))
     if loaded is None or book is None or any(problem.is_error for problem in problems):
         raise Unusable(problems)
-    found = book.rules
-    about = _about(rule, [*(each.about for each in found.correlations), *(each.about for each in found.detections)])
+    about = _about(rule, book.rules.abouts)
     if about.mode is not Mode.SHADOW:
         raise CommandError(f"'{about.key}' is not in shadow")
     is_of_runtime = about.additions.runtime.mode is not None

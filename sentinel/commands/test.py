@@ -46,7 +46,7 @@ def command(rules: Rules = None, config_file: ConfigOption = None, output: Outpu
     """
     book, names, scenarios, has_errors = _book(rules or [], config_file)
     log = formats.make("json", FormatOptions())
-    abouts = [rule.about for rule in book.rules.detections] + [rule.about for rule in book.rules.correlations]
+    abouts = book.rules.abouts
     known = {name for about in abouts for name in (about.key, about.id) if name}
     for name in names:
         if name not in known:

@@ -156,6 +156,11 @@ class RuleSet:
     filters: tuple[Filter, ...] = ()
     silent: frozenset[str] = frozenset()
 
+    @property
+    def abouts(self) -> list[About]:
+        """What every rule says about itself; filters are none."""
+        return [*(rule.about for rule in self.detections), *(rule.about for rule in self.correlations)]
+
     def in_use(self) -> RuleSet:
         """Without building blocks that nothing counts: finding them would be of no use."""
         counted = {rule.about.key for each in self.correlations for rule in each.rules}

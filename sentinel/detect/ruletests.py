@@ -18,6 +18,7 @@ from sentinel.detect.additions import RuleTest, Series
 from sentinel.detect.engine import Engine
 from sentinel.detect.lane import Purpose, SourceView
 from sentinel.detect.rules import About, Correlation, Detection, RuleSet
+from sentinel.detect.unusual.judge import fingerprint
 from sentinel.formats.base import Format
 from sentinel.model import Block, Finding, LogSource, Position
 
@@ -48,6 +49,14 @@ def run(about: About, rules: RuleSet, log: Format) -> Iterator[Outcome]:
     only = _only(about, rules)
     for number, case in enumerate(about.additions.tests):
         yield Outcome(about.key, case.name or f"test {number + 1}", _judge(about, case, _findings(only, case, log)))
+
+
+def digest(about: About, rules: RuleSet, lists: str) -> str:
+    """Of everything that the outcome of the rule's tests hangs on; `lists` is a digest of the lists in files."""
+    only = _only(about, rules)
+    abouts = [*only.abouts, *(each.about for rule in only.detections for each in rule.filters)]
+    has_lists = any(each.additions.lists for each in abouts)
+    return fingerprint([each.source for each in abouts], about.key, lists if has_lists else "")
 
 
 def _only(about: About, rules: RuleSet) -> RuleSet:

@@ -16,7 +16,7 @@ STUCK_AFTER: Micros = 60 * SECOND
 
 
 class PartReport(TypedDict):
-    """One part; `why` is empty where it is ready, else a sentence without personal data."""
+    """One part; `why` is empty where it is ready and nothing is odd, else a sentence without personal data."""
 
     ready: bool
     why: str
@@ -28,11 +28,13 @@ class Readiness:
     def __init__(self, now: Micros) -> None:
         self._lock = threading.Lock()
         self._why: dict[Part, str] = dict.fromkeys(PARTS, "starting")
+        self._odd: dict[Part, str] = {}
         self._turned_at = now
 
-    def ready(self, part: Part) -> None:
-        """The part does its work (for `behind`: reading keeps up with what is written)."""
-        self.not_ready(part, "")
+    def ready(self, part: Part, odd: str = "") -> None:
+        """The part does its work (for `behind`: reading keeps up with what is written), and what is odd about it."""
+        with self._lock:
+            self._why[part], self._odd[part] = "", odd
 
     def not_ready(self, part: Part, why: str) -> None:
         """The part cannot do its work now; the sentence names sources and numbers only."""
@@ -57,4 +59,6 @@ class Readiness:
     def report(self) -> dict[Part, PartReport]:
         """Every part, in order."""
         with self._lock:
-            return {part: PartReport(ready=not why, why=why) for part, why in self._why.items()}
+            return {
+                part: PartReport(ready=not why, why=why or self._odd.get(part, "")) for part, why in self._why.items()
+            }

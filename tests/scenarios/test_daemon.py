@@ -18,6 +18,7 @@ from sentinel.control import Refused, ask
 from sentinel.inspection import prepare
 from sentinel.pipeline import COMMIT_AFTER
 from sentinel.problems import Unusable
+from sentinel.renewal import LOOK_AGAIN
 from sentinel.store import StoreLocked
 from tests.unit.loopback import Answer, Service, service
 
@@ -103,6 +104,15 @@ class Watch:
                 wait([answer], 0.01)
         return answer.result()
 
+    def settle(self) -> None:
+        """Turn until changed files have stood still for long enough and what they say is taken up."""
+        self.clock.move_to(self.clock.now() + LOOK_AGAIN)
+        self.turn(1)
+        while self.daemon.renewal.is_under_way:
+            self.clock.move_to(self.clock.now() + SECOND)
+            self.turn(1)
+            self.daemon.wake.wait(0.01)
+
     def test(self, channel: str) -> str:
         """What the test message of the channel is known by."""
         (row,) = self.ask("channel.test", channel=channel)["tests"]
@@ -178,7 +188,7 @@ def test_rules_read_anew_and_renamed_in_the_middle_of_a_burst_skip_no_line_and_o
         watch.read("kim", range(100 * number + 5, 100 * number + 105))
         name = f"many{number}" if number % 3 == 2 else "many"
         (watch.folder / "rules" / "many.yml").write_text(text.replace("name: many", f"name: {name}"))
-        watch.daemon.ask_reload()
+        assert watch.daemon.reload() == []
         watch.daemon.turn()
     watch.turn()
     (case,) = watch.cases()
@@ -480,8 +490,7 @@ def test_a_list_that_changes_is_taken_up_and_one_that_is_gone_leaves_the_old_one
     watch = Watch(folder)
 
     def opened(patient: int) -> int:
-        watch.clock.move_to(watch.clock.now() + 2 * SECOND)
-        watch.turn()
+        watch.settle()
         watch.read("kim", range(patient, patient + 1))
         watch.turn()
         return len(watch.cases())
