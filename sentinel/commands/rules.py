@@ -83,7 +83,7 @@ def promote(
     terminal = console()
     terminal.print(safe(f"{about.file}: {about.key} is to enforce"), style="green")
     if no_reload:
-        terminal.print("the daemon does not know yet: it reads its rules again at a SIGHUP", style="dim")
+        terminal.print("the daemon has not been told; it takes up files that changed within seconds", style="dim")
         return
     try:
         answer = ask_daemon("reload", {}, config, socket)

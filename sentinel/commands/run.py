@@ -34,7 +34,7 @@ LogFormatOption = Annotated[
 
 
 def command(config_file: ConfigOption = None, log_format: LogFormatOption = None) -> None:
-    """The daemon, in the foreground. SIGHUP reads the configuration again, SIGTERM saves and ends."""
+    """The daemon, in the foreground. Changed files are taken up by themselves; SIGTERM saves and ends."""
     # Nearly all that is made for a record is let go of without the collector's help.
     gc.set_threshold(20_000, 20, 20)
     logs.configure(logs.style_for(os.environ, log_format.value if log_format else None))
