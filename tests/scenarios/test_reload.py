@@ -199,7 +199,9 @@ name: new_to_all
 logsource: {category: personal_data_access}
 detection: {selection: {access.system: portal}, condition: selection}
 level: medium
-sentinel: {first_seen: {field: access.subject, per: [access.system], remember: 30d, learn: 1s}, case: {key: [access.system]}}
+sentinel:
+  first_seen: {field: access.subject, per: [access.system], remember: 30d, learn: 1s}
+  case: {key: [access.system]}
 """
 STANDING = RULES.replace("THRESHOLD", "25") + "---" + EACH
 EXTRA = """
@@ -267,7 +269,7 @@ def run(folder: Path, *, is_disturbed: bool) -> tuple[Found, list[bool]]:
     """What the rules that stayed found, and of each change whether it was refused."""
     watch = Watch(folder)
     traffic, chance = Traffic(watch, 60 * RELOADS), Random(SEED)
-    refused = []
+    refused: list[bool] = []
     while traffic.write() or (is_disturbed and len(refused) < RELOADS):
         if is_disturbed and len(refused) < RELOADS:
             change(folder, chance)
