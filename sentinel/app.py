@@ -19,7 +19,7 @@ from dataclasses import replace
 from importlib.metadata import version
 from pathlib import Path
 
-from sentinel import reading
+from sentinel import files, reading
 from sentinel.activity import Activity
 from sentinel.assembly import Assembly
 from sentinel.cases.book import Book
@@ -36,7 +36,6 @@ from sentinel.keeper import Keeper
 from sentinel.lookout import Lookout
 from sentinel.measure import Measure, TimedRecords
 from sentinel.metrics import Metrics
-from sentinel.model import Mode
 from sentinel.overload import Overload
 from sentinel.pipeline import Pipeline
 from sentinel.problems import Problem, Unusable
@@ -49,7 +48,6 @@ from sentinel.uncollected import uncollected
 from sentinel.untaken import Reports
 from sentinel.vault import Vault
 from sentinel.web.readiness import Readiness
-from sentinel.web.server import WebServer
 
 _log = logging.getLogger(__name__)
 
@@ -102,7 +100,7 @@ class Daemon:
         self.control.start()
         self.desk = Desk(self)
         self.lookout = Lookout(self)
-        self.web = WebServer(self.config.http, self.metrics, self.readiness, self.clock) if self.config.http else None
+        self.web = self._assembly().pages(self.clock, self.readiness, self.metrics)
         if self.web is not None:
             self.web.start()
         self.courier.start()
@@ -150,10 +148,7 @@ class Daemon:
         self.readiness.ready("store")
         self.metrics.config_reload_ok.set(1)
         self.metrics.config_loaded.set(now / SECOND)
-        found = self.rulebook.rules
-        for kind, rules in (("detection", found.detections), ("correlation", found.correlations)):
-            for mode in Mode:
-                self.metrics.rules_loaded.labels(kind, mode.value).set(sum(rule.about.mode is mode for rule in rules))
+        self.measure.rules(self.rulebook.rules, files.families())
 
     def _engine(self) -> Engine:
         engine = self.rulebook.engine(reading.views(self.config.sources), self.vault.hash_key)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import partial
 from typing import TypeVar
 
@@ -24,6 +24,7 @@ from sentinel.store import Store
 from sentinel.telling import Telling
 from sentinel.untaken import Reports
 from sentinel.web.readiness import Readiness
+from sentinel.web.server import Door, WebServer
 
 T = TypeVar("T")
 
@@ -52,6 +53,17 @@ class Assembly:
         options = self.config.heartbeat
         target = None if options is None else self._placed(("heartbeat",), options.target)
         return Heartbeat(target, MINUTE if options is None else options.every, clock, readiness, metrics)
+
+    def pages(self, clock: Clock, readiness: Readiness, metrics: Metrics) -> WebServer | None:
+        """What Prometheus and whoever asks for its health is shown; None where nothing is served."""
+        options = self.config.http
+        if options is None:
+            return None
+        door = Door(options.address, options.certificate, options.private_key)
+        if options.login is not None:
+            span = self.config.document.span(("http", "login", "password"))
+            door = replace(door, login=(options.login.user, self._secret(options.login.password, span)))
+        return WebServer(door, metrics, readiness, clock)
 
     def courier(self, store: Store, made: Mapping[str, Channel], clock: Clock, reports: Reports) -> Courier:
         """Who takes what is owed from the store to these channels, none faster than it may."""

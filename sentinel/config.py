@@ -26,7 +26,7 @@ from sentinel.model import LogSource
 from sentinel.problems import Problem, Span, Unusable, by_severity, did_you_mean
 from sentinel.routing import Route
 from sentinel.secrets import SecretRef
-from sentinel.settings import ConfigPart, ReadingPart, ShippedPart, SourceConfig, listen_address
+from sentinel.settings import ConfigPart, HttpConfig, HttpPart, ReadingPart, ShippedPart, SourceConfig, listen_address
 from sentinel.sources import TYPES, SourceOptions
 from sentinel.store.backups import BackupOptions
 from sentinel.yamlfile import Document
@@ -44,7 +44,7 @@ class Config:
     `rules` are the user's files and folders as written; `without` are families of shipped rules that are left out;
     `lists` are files of texts that take the place of the lists of rules; `geoip` is a database of places;
     `rule_budget` is the share of a log's records that one rule should make candidates at most;
-    `control` is the socket; `http` is host and port, or None.
+    `control` is the socket; `http` is None where no pages are served.
     """
 
     path: Path
@@ -61,7 +61,7 @@ class Config:
     cases: CaseOptions
     channels: Mapping[str, ChannelOptions]
     routes: tuple[Route, ...]
-    http: tuple[str, int] | None
+    http: HttpConfig | None
     heartbeat: HeartbeatOptions | None
     control: Path
     master_key: SecretRef | None
@@ -157,13 +157,24 @@ def _config(
         cases=part.cases,
         channels=channel_options,
         routes=part.routes,
-        http=None if part.http.listen is None else listen_address(part.http.listen),
+        http=_http(part.http, folder),
         heartbeat=part.heartbeat,
         control=folder / (part.control.socket or Path(runtime or state) / "control.sock"),
         master_key=part.keys.master,
         backup=BackupOptions(
             folder=folder / (part.backup.folder or state / "backups"), every=part.backup.every, keep=part.backup.keep
         ),
+    )
+
+
+def _http(part: HttpPart, folder: Path) -> HttpConfig | None:
+    if part.listen is None:
+        return None
+    return HttpConfig(
+        address=listen_address(part.listen),
+        certificate=None if part.certificate is None else folder / part.certificate,
+        private_key=None if part.private_key is None else folder / part.private_key,
+        login=part.login,
     )
 
 

@@ -6,8 +6,9 @@ Rule of this file: labels come from closed sets (names of sources, systems, rule
 from __future__ import annotations
 
 import contextlib
+import os
 from collections import Counter
-from collections.abc import Callable, Collection, Iterable
+from collections.abc import Callable, Collection, Iterable, Mapping
 from pathlib import Path
 from typing import Protocol
 
@@ -15,10 +16,12 @@ import prometheus_client
 
 from sentinel.cases.book import Book
 from sentinel.cases.clocks import RUNNING_STATES, remaining
+from sentinel.cases.judging import SENTINEL
 from sentinel.clock import SECOND, Micros
 from sentinel.detect.engine import Engine
+from sentinel.detect.rules import RuleSet
 from sentinel.metrics import Metrics
-from sentinel.model import Finding, Gap, Position, State
+from sentinel.model import AuditEntry, Case, Finding, Gap, Mode, Position, State
 from sentinel.sources.base import SourceStatus
 from sentinel.store.batch import Batch
 from sentinel.store.outbox import Standing
@@ -65,8 +68,20 @@ class TimedRecords:
             self._records.commit(batch)
         self._stored(batch.positions.values())
         for verdict in batch.verdicts:
-            if any(entry.act == "case.opened" for entry in verdict.audit):
-                self._metrics.cases_opened.labels(verdict.case.level.word).inc()
+            self._count(verdict.case, verdict.audit)
+
+    def _count(self, case: Case, entries: tuple[AuditEntry, ...]) -> None:
+        """What happened to a case for the first time. A request (kind other than breach) is answered, not noticed."""
+        if any(entry.act == "case.opened" for entry in entries):
+            self._metrics.cases_opened.labels(case.level.word).inc()
+        if case.kind != "breach" or case.historical:
+            return
+        if case.acknowledged_at is not None and any(
+            entry.at == case.acknowledged_at and entry.who != SENTINEL for entry in entries
+        ):
+            self._metrics.acknowledge_seconds.observe((case.acknowledged_at - case.detected_at) / SECOND)
+        if len(case.notices) == 1 and any(entry.act == "case.notify" for entry in entries):
+            self._metrics.notify_seconds.observe((case.notices[0].at - case.detected_at) / SECOND)
 
 
 class Measure:
@@ -81,6 +96,15 @@ class Measure:
         if more > 0:
             (counter.labels(*labels) if labels else counter).inc(more)
             self._seen[key] = total
+
+    def rules(self, found: RuleSet, families: Mapping[str, Path]) -> None:
+        """Which rules are at work, and of which family of shipped rules each is (`own` for the user's)."""
+        self.metrics.rule_info.clear()
+        for kind, rules in (("detection", found.detections), ("correlation", found.correlations)):
+            for mode in Mode:
+                self.metrics.rules_loaded.labels(kind, mode.value).set(sum(rule.about.mode is mode for rule in rules))
+            for rule in rules:
+                self.metrics.rule_info.labels(rule.about.key, _family(Path(rule.about.file), families)).set(1)
 
     def new_engine(self) -> None:
         """Counting begins again: an engine with new rules knows nothing of the old one's numbers."""
@@ -126,7 +150,10 @@ class Measure:
             self._count(metrics.counted_field_missing, tally.uncounted, ("uncounted", rule), rule)
 
     def files(self, folder: Path) -> None:
-        """The sizes of the state's files."""
+        """The sizes of the state's files, and the room left beside them."""
+        with contextlib.suppress(OSError):
+            room = os.statvfs(folder)
+            self.metrics.store_free_bytes.set(room.f_bavail * room.f_frsize)
         for name in ("sentinel.db", "sentinel.db-wal", "keys.db"):
             with contextlib.suppress(OSError):
                 self.metrics.store_bytes.labels(name).set((folder / name).stat().st_size)
@@ -163,6 +190,8 @@ class Measure:
         left = [rest for case in book if case.state in RUNNING_STATES and (rest := remaining(case, now)) is not None]
         self.metrics.earliest_deadline.set((now + min(left)) / SECOND if left else 0)
         self.metrics.overdue_cases.set(sum(rest < 0 for rest in left))
+        waiting = [case.detected_at for case in book if case.state is State.OPEN and _waits(case)]
+        self.metrics.unacknowledged_since.set(min(waiting, default=0) / SECOND)
 
     def silenced(self, total: int) -> None:
         """News that a silence held back, since this engine began."""
@@ -177,3 +206,11 @@ class Measure:
             self.metrics.outbox_given_up.labels(name).set(standing.never)
             self.metrics.channel_last_success.labels(name).set((standing.last_sent_at or 0) / SECOND)
         self.metrics.outbox_oldest_age.set(outbox.oldest_undelivered(now) / SECOND)
+
+
+def _waits(case: Case) -> bool:
+    return case.kind == "breach" and case.acknowledged_at is None and not case.historical
+
+
+def _family(file: Path, families: Mapping[str, Path]) -> str:
+    return next((name for name, folder in families.items() if file.is_relative_to(folder)), "own")

@@ -8,6 +8,7 @@ from prometheus_client.process_collector import ProcessCollector
 
 _COMMIT_BUCKETS = (0.0005, 0.001, 0.002, 0.005, 0.01, 0.02, 0.05, 0.1, 0.2, 0.5, 1, 2, 5)
 _JUDGE_BUCKETS = (0.0002, 0.0005, 0.001, 0.002, 0.005, 0.01, 0.02, 0.05, 0.1, 0.5)
+_REACTION_BUCKETS = (60, 300, 900, 1800, 3600, 4 * 3600, 12 * 3600, 24 * 3600, 48 * 3600, 72 * 3600)
 _NOTICE_BUCKETS = (0.1, 0.25, 0.5, 1, 2, 5, 10, 30, 60, 300, 1800)
 
 
@@ -92,6 +93,16 @@ class Metrics:
             "earliest_deadline_timestamp_seconds", "The nearest deadline that is not met; 0 where there is none."
         )
         self.overdue_cases = self._gauge("overdue_cases", "Cases whose deadline has passed and is not met.")
+        self.unacknowledged_since = self._gauge(
+            "unacknowledged_since_timestamp_seconds",
+            "Since when the longest waiting breach case has had nobody who acknowledged it; 0 where there is none.",
+        )
+        self.acknowledge_seconds = self._histogram(
+            "acknowledge_seconds", "From a case's detection to its first acknowledgement.", _REACTION_BUCKETS
+        )
+        self.notify_seconds = self._histogram(
+            "notify_seconds", "From a case's detection to the first notice to an authority.", _REACTION_BUCKETS
+        )
         self.silenced = self._counter("silenced", "News of cases that a silence held back.")
         self.outbox_pending = self._gauge("outbox_pending", "Messages owed and not yet taken.", "channel")
         self.outbox_given_up = self._gauge(
@@ -116,6 +127,9 @@ class Metrics:
     def _declare_daemon(self) -> None:
         self.commit_seconds = self._histogram("commit_seconds", "Time of one commit of the store.", _COMMIT_BUCKETS)
         self.store_bytes = self._gauge("store_bytes", "Size of the store's files.", "file")
+        self.store_free_bytes = self._gauge(
+            "store_free_bytes", "Room left for the daemon on the file system of the state."
+        )
         self.store_rescues = self._counter("store_rescues", "Times that a copy replaced the damaged state.")
         self.backup_made = self._gauge("backup_timestamp_seconds", "When the newest copy of the state was made.")
         self.backup_failures = self._counter("backup_failures", "Copies of the state that could not be made.")
@@ -125,6 +139,9 @@ class Metrics:
         self.behind = self._gauge("behind", "1 while so much is unread that rules in shadow are left out, else 0.")
         self.last_turn = self._gauge("last_turn_timestamp_seconds", "When the main loop last turned.")
         self.rules_loaded = self._gauge("rules_loaded", "Rules at work, by kind and mode.", "kind", "mode")
+        self.rule_info = self._gauge(
+            "rule_info", "1 for each rule; the labels say which family of shipped rules it is of.", "rule", "family"
+        )
         self.config_reload_ok = self._gauge("config_reload_ok", "1 where the newest configuration is at work, else 0.")
         self.config_loaded = self._gauge("config_loaded_timestamp_seconds", "When the configuration at work was read.")
         self.http_listening = self._gauge("http_listening", "1 where the HTTP address could be taken, else 0.")

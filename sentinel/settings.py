@@ -4,10 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Annotated, Any
+from pathlib import Path
+from typing import Annotated, Any, Self
 from zoneinfo import ZoneInfo
 
-from pydantic import AfterValidator, BaseModel, ConfigDict, Field, StringConstraints
+from pydantic import AfterValidator, BaseModel, ConfigDict, Field, StringConstraints, model_validator
 
 from sentinel import zones
 from sentinel.cases.options import CaseOptions
@@ -65,10 +66,26 @@ class ReadingPart(_Part):
     pipeline: PathText | None = None
 
 
+class LoginPart(_Part):
+    """Who may see the pages (RFC 7617)."""
+
+    user: Annotated[str, StringConstraints(min_length=1, pattern=r"^[^:\x00-\x1f]+$")]
+    password: SecretRef
+
+
 class HttpPart(_Part):
-    """Where /metrics, /healthz and /readyz are served; empty for nowhere."""
+    """Where /metrics, /healthz and /readyz are served, empty for nowhere; under TLS and to whom."""
 
     listen: Annotated[str, AfterValidator(_is_address)] | None = "127.0.0.1:9108"
+    certificate: PathText | None = None
+    private_key: PathText | None = None
+    login: LoginPart | None = None
+
+    @model_validator(mode="after")
+    def _is_whole(self) -> Self:
+        if (self.certificate is None) != (self.private_key is None):
+            raise ValueError("'certificate' and 'private_key' go together")
+        return self
 
 
 class ShippedPart(_Part):
@@ -116,6 +133,16 @@ class ConfigPart(_Part):
     control: ControlPart = ControlPart()
     keys: KeysPart = KeysPart()
     backup: BackupPart = BackupPart()
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class HttpConfig:
+    """Where the pages are served: `address` is host and port; `certificate` and `private_key` are there together."""
+
+    address: tuple[str, int]
+    certificate: Path | None
+    private_key: Path | None
+    login: LoginPart | None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

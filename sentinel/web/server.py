@@ -2,16 +2,23 @@
 
 from __future__ import annotations
 
+import base64
+import hmac
 import logging
 import socket
+import ssl
 import threading
 from collections.abc import Awaitable, Callable
+from dataclasses import dataclass, field
+from pathlib import Path
 
 import uvicorn
 from starlette.applications import Starlette
+from starlette.datastructures import Headers
 from starlette.requests import Request
 from starlette.responses import JSONResponse, Response
 from starlette.routing import Route
+from starlette.types import ASGIApp, Receive, Scope, Send
 
 from sentinel.clock import Clock
 from sentinel.metrics import Metrics, render
@@ -52,33 +59,65 @@ def application(metrics: Metrics, readiness: Readiness, clock: Clock) -> Starlet
     return Starlette(routes=[Route(path, page, methods=["GET"]) for path, page in pages.items()])
 
 
+@dataclass(frozen=True, slots=True)
+class Door:
+    """Where the pages are: host and port, the files for TLS (both or none), and user and password of who may come in
+    (None for everybody).
+    """
+
+    address: tuple[str, int]
+    certificate: Path | None = None
+    private_key: Path | None = None
+    login: tuple[str, str] | None = field(default=None, repr=False)
+
+
+class Login:
+    """Asks for user and password (RFC 7617) before every page but /healthz, which says yes or no and nothing else."""
+
+    def __init__(self, inside: ASGIApp, user: str, password: str) -> None:
+        self._inside = inside
+        self._expected = base64.b64encode(f"{user}:{password}".encode())
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        answer: ASGIApp = self._inside
+        if scope["type"] == "http" and scope["path"] != "/healthz" and not self._is_known(Headers(scope=scope)):
+            answer = Response(status_code=401, headers={**_HEADERS, "WWW-Authenticate": 'Basic realm="sentinel"'})
+        await answer(scope, receive, send)
+
+    def _is_known(self, headers: Headers) -> bool:
+        scheme, _, given = headers.get("authorization", "").partition(" ")
+        return scheme.lower() == "basic" and hmac.compare_digest(given.strip().encode(), self._expected)
+
+
 class WebServer:
     """The pages on their address, from a thread of their own."""
 
-    def __init__(self, listen: tuple[str, int], metrics: Metrics, readiness: Readiness, clock: Clock) -> None:
-        self._listen = listen
+    def __init__(self, door: Door, metrics: Metrics, readiness: Readiness, clock: Clock) -> None:
+        self._door = door
         self._metrics = metrics
-        self._application = application(metrics, readiness, clock)
+        pages = application(metrics, readiness, clock)
+        self._application: ASGIApp = pages if door.login is None else Login(pages, *door.login)
         self._server: uvicorn.Server | None = None
         self._thread: threading.Thread | None = None
         self.address: tuple[str, int] | None = None
 
     def start(self) -> bool:
-        """Say whether the pages are up. An address in use is logged and counted, not raised: the watch goes on without
-        them, and the call may be made again later.
+        """Say whether the pages are up. An address in use or a certificate that cannot be read is logged and counted,
+        not raised: the watch goes on without them, and the call may be made again later.
         """
         if self._thread is not None:
             return True
         try:
-            listener = _listener(*self._listen)
+            _try_certificate(self._door)
+            listener = _listener(*self._door.address)
         except OSError as error:
             self._metrics.http_listening.set(0)
-            reason = {"port": self._listen[1], "why": error.strerror or type(error).__name__}
-            _log.error("metrics and health pages are off: the address cannot be taken", extra=reason)
+            reason = {"port": self._door.address[1], "why": error.strerror or type(error).__name__}
+            _log.error("metrics and health pages are off: the address or the certificate cannot be used", extra=reason)
             return False
         host, port = listener.getsockname()[:2]
         self.address = (host, port)
-        self._server = uvicorn.Server(_options(self._application))
+        self._server = uvicorn.Server(_options(self._application, self._door))
         self._thread = threading.Thread(
             target=self._server.run, kwargs={"sockets": [listener]}, name="sentinel-web", daemon=True
         )
@@ -95,7 +134,13 @@ class WebServer:
         self._metrics.http_listening.set(0)
 
 
-def _options(pages: Starlette) -> uvicorn.Config:
+def _try_certificate(door: Door) -> None:
+    """Raises OSError (of which an error of TLS is a kind) for files that the server could not use."""
+    if door.certificate is not None and door.private_key is not None:
+        ssl.create_default_context(ssl.Purpose.CLIENT_AUTH).load_cert_chain(door.certificate, door.private_key)
+
+
+def _options(pages: ASGIApp, door: Door) -> uvicorn.Config:
     return uvicorn.Config(
         pages,
         http="h11",
@@ -111,6 +156,8 @@ def _options(pages: Starlette) -> uvicorn.Config:
         timeout_keep_alive=5,
         timeout_graceful_shutdown=2,
         h11_max_incomplete_event_size=16_384,
+        ssl_certfile=door.certificate,
+        ssl_keyfile=door.private_key,
     )
 
 

@@ -55,7 +55,9 @@ def test_only_sources_are_required(folder: Path) -> None:
     assert [problem.code for problem in problems] == ["C011", "C012"]
     assert found.state == folder / "sentinel-state"
     assert found.control == folder / "sentinel-state" / "control.sock"
-    assert found.http == ("127.0.0.1", 9108)
+    assert found.http is not None
+    assert found.http.address == ("127.0.0.1", 9108)
+    assert (found.http.certificate, found.http.login) == (None, None)
     assert found.cases.awareness == "confirmation"
     assert found.cases.clocks == ("gdpr",)
     assert (found.rules, found.shipped_rules, found.inventory, found.routes) == ((), True, None, ())

@@ -1,8 +1,10 @@
 """The pages, asked over a real loopback connection."""
 
+import base64
 import logging
 import socket
 from collections.abc import Iterator
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -11,7 +13,8 @@ import requests
 from sentinel.clock import SECOND, SetClock
 from sentinel.metrics import Metrics, render
 from sentinel.web.readiness import PARTS, Readiness
-from sentinel.web.server import WebServer
+from sentinel.web.server import Door, WebServer
+from tests.unit.loopback import certificate
 
 NOON = 1_772_625_600 * SECOND
 
@@ -23,7 +26,7 @@ class Pages:
         self.clock = SetClock(NOON)
         self.metrics = Metrics()
         self.readiness = Readiness(NOON)
-        self.server = WebServer(("127.0.0.1", 0), self.metrics, self.readiness, self.clock)
+        self.server = WebServer(Door(("127.0.0.1", 0)), self.metrics, self.readiness, self.clock)
 
     def get(self, path: str, **headers: str) -> requests.Response:
         assert self.server.address is not None
@@ -102,7 +105,7 @@ def test_a_port_in_use_is_logged_and_counted_and_can_be_tried_again(caplog: pyte
         other.listen()
         port = other.getsockname()[1]
         pages = Pages()
-        server = WebServer(("127.0.0.1", port), pages.metrics, pages.readiness, pages.clock)
+        server = WebServer(Door(("127.0.0.1", port)), pages.metrics, pages.readiness, pages.clock)
         with caplog.at_level(logging.ERROR):
             assert not server.start()
         assert caplog.records[0].port == port  # type: ignore[attr-defined]
@@ -123,9 +126,50 @@ def test_a_stopped_server_gives_its_port_back() -> None:
         other.bind((host, port))
 
 
+def test_with_a_login_only_whoever_knows_it_sees_more_than_that_the_watch_lives(pages: Pages) -> None:
+    door = Door(("127.0.0.1", 0), login=("prometheus", "open: sesame"))
+    pages.server.stop()
+    pages.server = WebServer(door, pages.metrics, pages.readiness, pages.clock)
+    assert pages.server.start()
+    assert "sesame" not in repr(door)
+    assert pages.get("/healthz").status_code == 200
+    for path in ("/metrics", "/readyz", "/nowhere"):
+        answer = pages.get(path)
+        assert (answer.status_code, answer.text) == (401, "")
+        assert answer.headers["www-authenticate"] == 'Basic realm="sentinel"'
+        wrong = base64.b64encode(b"prometheus:open").decode()
+        assert pages.get(path, Authorization=f"Basic {wrong}").status_code == 401
+    right = base64.b64encode(b"prometheus:open: sesame").decode()
+    assert "sentinel_lines_total" in pages.get("/metrics", Authorization=f"Basic {right}").text
+    assert pages.get("/metrics", Authorization=f"Bearer {right}").status_code == 401
+
+
+def test_with_a_certificate_the_pages_speak_tls_alone(pages: Pages, tmp_path: Path) -> None:
+    _, pem = certificate(tmp_path, "localhost")
+    door = Door(("127.0.0.1", 0), certificate=Path(pem), private_key=Path(pem))
+    server = WebServer(door, pages.metrics, pages.readiness, pages.clock)
+    assert server.start()
+    assert server.address is not None
+    port = server.address[1]
+    assert requests.get(f"https://localhost:{port}/healthz", verify=pem, timeout=5).status_code == 200
+    with pytest.raises(requests.ConnectionError):
+        requests.get(f"http://localhost:{port}/healthz", timeout=5)
+    server.stop()
+
+
+def test_a_certificate_that_cannot_be_read_keeps_the_pages_closed(
+    pages: Pages, tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    (tmp_path / "bad.pem").write_text("no certificate")
+    door = Door(("127.0.0.1", 0), certificate=tmp_path / "bad.pem", private_key=tmp_path / "bad.pem")
+    assert not WebServer(door, pages.metrics, pages.readiness, pages.clock).start()
+    assert "the certificate cannot be used" in caplog.text
+    assert b"sentinel_http_listening 0.0" in render(pages.metrics)[0]
+
+
 def test_an_ipv6_address_is_listened_on() -> None:
     pages = Pages()
-    server = WebServer(("::1", 0), pages.metrics, pages.readiness, pages.clock)
+    server = WebServer(Door(("::1", 0)), pages.metrics, pages.readiness, pages.clock)
     if not server.start():
         pytest.skip("no IPv6 loopback here")
     assert server.address is not None
