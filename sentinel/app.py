@@ -16,6 +16,7 @@ import threading
 import time
 from collections.abc import Mapping
 from dataclasses import replace
+from functools import partial
 from importlib.metadata import version
 from pathlib import Path
 
@@ -32,7 +33,7 @@ from sentinel.detect import state
 from sentinel.detect.engine import Engine
 from sentinel.heartbeat import Heartbeat
 from sentinel.inspection import log_problems, prepare
-from sentinel.keeper import Keeper
+from sentinel.keyless import Custody
 from sentinel.lookout import Lookout
 from sentinel.measure import Measure, TimedRecords
 from sentinel.metrics import Metrics
@@ -46,7 +47,6 @@ from sentinel.store import StoreBroken, StoreError, sqlite_version
 from sentinel.systemd import Supervisor
 from sentinel.uncollected import uncollected
 from sentinel.untaken import Reports
-from sentinel.vault import Vault
 from sentinel.web.readiness import Readiness
 
 _log = logging.getLogger(__name__)
@@ -89,8 +89,10 @@ class Daemon:
     def open(self) -> None:
         """Every part in its place, everything stored taken up again. Raises StoreError, VaultError, Unusable."""
         self._make_folder(self.config.state)
-        self.vault = Vault.open(self.config.state, self._assembly().master())
-        self.keeper = Keeper(self.config.state, self.vault, self.config.backup, self.metrics)
+        self.custody = Custody(
+            self.config.state, self._assembly().master, self.config.backup, self.metrics, self.readiness
+        )
+        self.vault, self.keeper = self.custody.open(self.started)
         self.store = self.keeper.open(self.started)
         self.channels = self._assembly().channels()
         self.heartbeat = self._make_heartbeat(self.config)
@@ -124,6 +126,7 @@ class Daemon:
     def _begin(self) -> None:
         """Sources, engine and book as the store has them."""
         now = self.clock.now()
+        self.custody.bring_home(self.store)
         self.engine = self._engine()
         self.sources = Sources(
             [each.options for each in self.config.sources],
@@ -137,13 +140,14 @@ class Daemon:
             engine=self.engine,
             blocks=reading.Reading(self.sources, self.config.sources, self.engine),
             book=Book(self.store.cases(), self.config.cases),
-            records=TimedRecords(self.store, self.metrics, self.sources.stored),
+            records=TimedRecords(self.store, self.metrics, self.custody.only_with_key(self.sources.stored)),
             names=self.vault,
             options=self.config.cases,
             telling=self._assembly().telling(self.channels, self.store.silences(now)),
         )
-        for finding in self.keeper.news(self.store):
+        for finding in (*self.keeper.news(self.store), *self.custody.news(self.store)):
             self.pipeline.note(finding, now)
+        self.custody.settle(self.pipeline, now)
         self.readiness.ready("rules")
         self.readiness.ready("store")
         self.metrics.config_reload_ok.set(1)
@@ -185,6 +189,10 @@ class Daemon:
     def _work(self, now: Micros) -> int | None:
         """Bytes judged; None where the store cannot be read or written."""
         try:
+            if self.custody.has_key_come(now):
+                self.pipeline.commit(now)
+                self.vault, self.keeper = self.custody.change()
+                self._is_broken = True
             if self._is_broken:
                 self._begin_again(now)
             self.lookout.look_at_clock(now)
@@ -214,6 +222,7 @@ class Daemon:
         if not self._read_history:
             self._read_history = True
             self.pipeline.tell_of_history(now)
+        self.custody.finish(self.store, partial(self.pipeline.commit, now))
         self.store.checkpoint()
         self.keeper.tend(self.store, now)
 
@@ -351,6 +360,7 @@ class Daemon:
         self.sources.close()
         self.keeper.wait(COPY_PAUSE)
         self.store.close()
+        self.custody.let_go()
         _log.info("the watch has ended")
 
 

@@ -131,6 +131,9 @@ class Metrics:
             "store_free_bytes", "Room left for the daemon on the file system of the state."
         )
         self.store_rescues = self._counter("store_rescues", "Times that a copy replaced the damaged state.")
+        self.master_key_missing = self._gauge(
+            "master_key_missing", "1 while the watch goes on without the master key, else 0."
+        )
         self.backup_made = self._gauge("backup_timestamp_seconds", "When the newest copy of the state was made.")
         self.backup_failures = self._counter("backup_failures", "Copies of the state that could not be made.")
         self.clock_jumps = self._counter("clock_jumps", "Times that the wall clock was set.", "direction")

@@ -10,6 +10,7 @@ Rules of this file:
 from __future__ import annotations
 
 from collections.abc import Iterable
+from dataclasses import replace
 from typing import Protocol
 
 from sentinel.cases import identity
@@ -198,6 +199,9 @@ class Pipeline:
         self.findings.append(finding)
         if not concerns_a_case(finding):
             return
+        # Read again with a key that was missing, or as a copy of the state is: its case has been opened and told.
+        if not finding.update and self._records.case_of_finding(finding.id) is not None:
+            finding = replace(finding, update=True)
         known = self._case_for(finding)
         if finding.update and (known is None or known.state not in RUNNING_STATES):
             return
@@ -335,13 +339,20 @@ class Pipeline:
         """What a channel will not take is owed to its fallback channels, saying so."""
         case = self.book.get(case_id)
         if case is not None:
-            self._touch(now)
-            self._is_urgent = True
-            self.telling.owe(self._batch, redirected(notice(case, key, now), channel, reason), fallback)
+            self._owe(redirected(notice(case, key, now), channel, reason), fallback, now)
+
+    def owe_again(self, case_id: str, key: str, channel: str, now: Micros) -> None:
+        """What is owed and cannot be read is worded anew, under its id."""
+        case = self.book.get(case_id)
+        if case is not None:
+            self._owe(notice(case, key, now), [channel], now)
+
+    def _owe(self, notification: Notification, names: Iterable[str], now: Micros) -> None:
+        self._touch(now)
+        self._is_urgent = True
+        self.telling.owe(self._batch, notification, names)
 
     def drill(self, notification: Notification, channel: str, entry: AuditEntry, now: Micros) -> None:
         """A test message for the channel, the way every message goes."""
-        self._touch(now)
-        self._is_urgent = True
         self._batch.audit(entry)
-        self.telling.owe(self._batch, notification, [channel])
+        self._owe(notification, [channel], now)

@@ -3,7 +3,8 @@
 Rules of this file: no SQL; nothing here is ever logged, and no error text holds a key or a value. Every key is derived
 from the master key for one purpose (HKDF, RFC 5869) or is random and wrapped by such a key. A case's data key stands
 in `keys.db`, apart from the store and its backups, is on disk before anything sealed with it can be, and is read from
-there at every use: once destroyed, it is gone for every process at once.
+there at every use: once destroyed, it is gone for every process at once. `keys.pub` holds the public half of a key pair
+derived from the master key: whoever can read it can put something into a box that the master key alone opens.
 """
 
 from __future__ import annotations
@@ -17,14 +18,17 @@ from pathlib import Path
 from typing import Final
 
 from cryptography.exceptions import InvalidTag
+from cryptography.hazmat.primitives.asymmetric.x25519 import X25519PrivateKey, X25519PublicKey
 from cryptography.hazmat.primitives.ciphers.aead import AESGCM
 from cryptography.hazmat.primitives.hashes import SHA256
+from cryptography.hazmat.primitives.hpke import AEAD, KDF, KEM, Suite
 from cryptography.hazmat.primitives.kdf.hkdf import HKDF
 
 from sentinel.keyfile import KeyFile, NoKeyFile, Slot, write_new
 
 MASTER_FILE: Final = "master.key"
 KEYS_FILE: Final = "keys.db"
+PUBLIC_FILE: Final = "keys.pub"
 SHORTEST_MASTER: Final = 32
 
 _WHOLE_STORE: Final = ""
@@ -32,6 +36,8 @@ _WHOLE_STORE: Final = ""
 
 _VERSION: Final = b"\x01"
 _NONCE_SIZE: Final = 12
+_BOX: Final = Suite(KEM.X25519, KDF.HKDF_SHA256, AEAD.AES_256_GCM)
+"""How a box is closed (RFC 9180, base mode)."""
 
 
 class VaultError(Exception):
@@ -67,18 +73,22 @@ def chain(previous: bytes, payload: bytes) -> bytes:
 class Vault:
     """The keys of one state folder. Safe to use from several threads; only one process may seal and destroy."""
 
-    def __init__(self, folder: Path, master: bytes) -> None:
+    def __init__(self, folder: Path, master: bytes, *, is_provisional: bool = False) -> None:
+        self._word = "provisional-" if is_provisional else ""
         self.hash_key: Final = _derive(master, "hash")
         self._pseudonym_key = _derive(master, "pseudonym")
         self._wrapping = AESGCM(_derive(master, "wrap"))
         self._state = AESGCM(_derive(master, "state"))
+        self._box = X25519PrivateKey.from_private_bytes(_derive(master, "box"))
         self._file = KeyFile(folder / KEYS_FILE)
         self._lock = threading.Lock()
         self.fingerprint: Final = _derive(master, "fingerprint")[:16].hex()
 
     @classmethod
-    def open(cls, folder: Path, master: bytes | None, *, readonly: bool = False) -> Vault:
+    def open(cls, folder: Path, master: bytes | None, *, readonly: bool = False, is_provisional: bool = False) -> Vault:
         """The vault of a state folder, made at the first start; `master` None means the folder's own `master.key`.
+
+        The pseudonyms of a provisional one say that they are.
 
         Raises VaultError for a master key that is too short or readable by others, KeyUnavailable for one that is
         missing or is not the one this folder was made with. With `readonly` nothing is made.
@@ -89,10 +99,12 @@ class Vault:
             master = master_of(folder, readonly=readonly)
         if len(master) < SHORTEST_MASTER:
             raise VaultError(f"the master key has {len(master)} bytes, wanted are at least {SHORTEST_MASTER}")
-        vault = cls(folder, master)
+        vault = cls(folder, master, is_provisional=is_provisional)
         if not readonly:
             KeyFile.make(folder / KEYS_FILE, bytes.fromhex(vault.fingerprint))
         vault._check_owner()
+        if not readonly:
+            vault._publish(folder / PUBLIC_FILE)
         return vault
 
     # --- names that say nothing ----------------------------------------------------------------------------
@@ -104,7 +116,7 @@ class Vault:
     def pseudonym(self, kind: str, value: str) -> str:
         """A short name for a value, such as `actor-7f3a9c2e41`: 40 bits, the same for the life of the deployment."""
         text = f"{kind}\0{value}".encode("utf-8", "surrogatepass")
-        return f"{kind}-{hashlib.blake2b(text, digest_size=5, key=self._pseudonym_key).hexdigest()}"
+        return f"{kind}-{self._word}{hashlib.blake2b(text, digest_size=5, key=self._pseudonym_key).hexdigest()}"
 
     # --- sealed values -------------------------------------------------------------------------------------
 
@@ -143,6 +155,33 @@ class Vault:
     def unseal_state(self, purpose: str, sealed: bytes) -> bytes:
         """What `seal_state` sealed for the same purpose. Raises KeyUnavailable."""
         return _decrypt(self._state, _bound("state", purpose, 0), sealed)
+
+    # --- what needs the master key to be read, and none to be written ----------------------------------------
+
+    @staticmethod
+    def box(folder: Path, purpose: str, plaintext: bytes) -> bytes:
+        """The bytes in a box that the master key of the state folder opens, and nothing else.
+
+        Raises KeyUnavailable where the folder has no public key.
+        """
+        try:
+            public = X25519PublicKey.from_public_bytes((folder / PUBLIC_FILE).read_bytes())
+        except (OSError, ValueError):
+            raise KeyUnavailable(f"'{PUBLIC_FILE}' is missing from the state folder, or damaged") from None
+        return _BOX.encrypt(plaintext, public, purpose.encode())
+
+    def unbox(self, purpose: str, sealed: bytes) -> bytes:
+        """What was put into a box for the same purpose. Raises KeyUnavailable."""
+        try:
+            return _BOX.decrypt(sealed, self._box, purpose.encode())
+        except (InvalidTag, ValueError):
+            raise KeyUnavailable("a box does not open with the master key at hand, or was changed") from None
+
+    def _publish(self, path: Path) -> None:
+        ours = self._box.public_key().public_bytes_raw()
+        if path.exists() and path.read_bytes() != ours:
+            path.unlink()
+        write_new(path, ours)
 
     # --- the life of a case's key --------------------------------------------------------------------------
 

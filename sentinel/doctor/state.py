@@ -9,6 +9,7 @@ from pathlib import Path
 from sentinel.clock import MINUTE, rfc3339
 from sentinel.doctor.base import Diagnosis, Installation, doubtful, well, wrong
 from sentinel.durations import show
+from sentinel.keyless import lives
 from sentinel.secrets import SecretError
 from sentinel.store import Store, StoreError, backups
 from sentinel.store.folder import DATABASE
@@ -37,7 +38,8 @@ def store(installation: Installation) -> Iterator[Diagnosis]:
         yield doubtful("state", f"you may not read '{folder}'", "use sudo, or the user the daemon runs as")
         return
     except (StoreError, VaultError, SecretError) as error:
-        yield wrong("state", str(error), "docs/operations.md, 'When the state is damaged' and 'The master key'")
+        yield wrong("state", str(error), "docs/operations.md, 'When the state is damaged' and 'Without the master key'")
+        yield from _stand_ins(folder)
         return
     if breaks:
         mend = "sentinel audit verify says where; compare with a copy of the state"
@@ -54,6 +56,14 @@ def store(installation: Installation) -> Iterator[Diagnosis]:
         yield wrong("state", f"detected in the future: {', '.join(ahead[:5])}", mend)
 
 
+def _stand_ins(folder: Path) -> Iterator[Diagnosis]:
+    for each in lives(folder)[:1]:
+        mend = (
+            "put the key back: what was found comes home by itself, and evidence is taken from the logs that are left"
+        )
+        yield wrong("master key", f"a daemon has watched without it since {rfc3339(int(each.name))}", mend)
+
+
 def permissions(installation: Installation) -> Iterator[Diagnosis]:
     """Whether others may read what only the daemon should."""
     if installation.loaded is None:
@@ -61,7 +71,7 @@ def permissions(installation: Installation) -> Iterator[Diagnosis]:
     folder = installation.loaded.state
     paths = [
         folder,
-        *(folder / name for name in (DATABASE, "keys.db", "master.key")),
+        *(folder / name for name in (DATABASE, "keys.db", "master.key", "standin")),
         installation.loaded.backup.folder,
     ]
     open_to_others = [path for path in paths if _exists(path) and path.stat().st_mode & 0o077]

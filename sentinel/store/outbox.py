@@ -8,12 +8,13 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 from dataclasses import dataclass
+from typing import Final
 
 import apsw
 
 from sentinel.clock import MINUTE, Micros
 from sentinel.model import Notification
-from sentinel.store.connection import number, rows
+from sentinel.store.connection import Row, number, row, rows
 from sentinel.store.errors import StoreError
 from sentinel.vault import KeyUnavailable, Vault
 
@@ -183,6 +184,45 @@ def owed_between(db: apsw.Connection, start: Micros, end: Micros) -> list[tuple[
         (start, end),
     )
     return [(channel, state, owed_at, sent_at) for channel, state, owed_at, sent_at in found]
+
+
+_COLUMNS: Final = (
+    "message_id, case_id, key, channel, body, state, attempts, interrupted, owed_at, next_at, sent_at, last_reason, "
+    "reference"
+)
+
+
+def whole(db: apsw.Connection) -> list[Row]:
+    """Every message with all that is known of it, for `bring`, in the order they were owed."""
+    return rows(db, f"SELECT {_COLUMNS} FROM outbox ORDER BY number")  # noqa: S608  (a constant)
+
+
+def bring(db: apsw.Connection, vault: Vault, message: Row, sealed_by: Vault) -> bool:
+    """A message of another outbox, as `whole` gave it, stands here as it does there, unless it was taken here already.
+
+    False for one that nobody took and whose text does not open: it is not here then.
+    """
+    message_id, case_id, key, channel, body, state, *rest = message
+    if state == "sent":
+        attempts, _, _, _, sent_at, reason, reference = rest
+        db.execute(
+            "UPDATE outbox SET state = 'sent', attempts = ?, sent_at = ?, last_reason = ?, reference = ? "
+            "WHERE case_id = ? AND key = ? AND channel = ? AND state <> 'sent'",
+            (attempts, sent_at, reason, reference, case_id, key, channel),
+        )
+    if row(db, "SELECT 1 FROM outbox WHERE case_id = ? AND key = ? AND channel = ?", (case_id, key, channel)):
+        return True
+    purpose = _purpose(message_id, channel)
+    try:
+        text = sealed_by.unseal_state(purpose, body)
+    except KeyUnavailable:
+        if state != "sent":
+            return False
+        text = b""  # nobody will ask for it again
+    values = (message_id, case_id, key, channel, vault.seal_state(purpose, text), state, *rest)
+    marks = ", ".join("?" * len(values))
+    db.execute(f"INSERT INTO outbox ({_COLUMNS}) VALUES ({marks})", values)  # noqa: S608  (constant)
+    return True
 
 
 def standings(db: apsw.Connection) -> dict[str, Standing]:

@@ -25,6 +25,7 @@ from sentinel.store import (
     meta,
     outbox,
     positions,
+    standin,
     windows,
 )
 from sentinel.store.audit import AuditRow, Break, Head
@@ -291,6 +292,18 @@ class Store(Messages):
             audit.append(db, self._vault, entry)
         with self._turn:
             return connection.empty_log(self._db)
+
+    # --- after a watch without the master key -----------------------------------------------------------------
+
+    def bring_home(self, lent: standin.Lent) -> standin.Home:
+        """What a stand-in found is here, in one transaction; the second time nothing happens."""
+        with self._writing() as db:
+            return standin.bring(db, self._vault, lent)
+
+    def keep_evidence(self, lent: standin.Lent) -> None:
+        """Findings that came home and whose records could not be read again rest on what the stand-in kept."""
+        with self._writing() as db:
+            standin.keep_evidence(db, self._vault, lent)
 
     # --- the file ------------------------------------------------------------------------------------------
 

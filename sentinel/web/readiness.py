@@ -7,9 +7,9 @@ from typing import Literal, TypedDict
 
 from sentinel.clock import SECOND, Micros
 
-Part = Literal["sources", "store", "rules", "behind"]
+Part = Literal["key", "sources", "store", "rules", "behind"]
 
-PARTS: tuple[Part, ...] = ("sources", "store", "rules", "behind")
+PARTS: tuple[Part, ...] = ("key", "sources", "store", "rules", "behind")
 
 STUCK_AFTER: Micros = 60 * SECOND
 """A main loop that has not turned for so long is stuck: a turn takes milliseconds, a full idle wait about a second."""

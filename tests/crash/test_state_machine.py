@@ -10,7 +10,6 @@ from __future__ import annotations
 import os
 import shutil
 import tempfile
-import threading
 from collections import Counter
 from contextlib import ExitStack, suppress
 from pathlib import Path
@@ -21,9 +20,9 @@ from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, precondition, rule
 
 from sentinel.app import Daemon
-from sentinel.clock import DAY, HOUR, MINUTE, SECOND, Micros, SetClock, to_datetime
+from sentinel.clock import DAY, HOUR, MINUTE, SECOND, Micros, to_datetime
 from sentinel.inspection import prepare
-from tests.crash.watched import Watched, receiving, until
+from tests.crash.watched import TurnedClock, Watched, receiving, until
 
 IS_LONG = bool(os.environ.get("SENTINEL_LONG"))
 EXAMPLES = int(os.environ.get("CRASH_EXAMPLES", "2000" if IS_LONG else "25"))
@@ -60,21 +59,6 @@ level: critical
 ACTORS = 3
 SETTLED_SECONDS = 60.0
 JUMPS = (-5 * 365 * DAY, -3 * HOUR, -10 * MINUTE, 90 * SECOND, 2 * HOUR, 5 * 365 * DAY)
-
-
-class TurnedClock(SetClock):
-    """Waiting moves it for the thread that made it; other threads wait a moment of real time."""
-
-    def __init__(self, now: Micros) -> None:
-        super().__init__(now)
-        self._owner = threading.get_ident()
-
-    def wait(self, seconds: float, wake: threading.Event) -> bool:
-        if threading.get_ident() == self._owner:
-            return super().wait(min(seconds, 1.0), wake)
-        woken = wake.wait(0.01)
-        wake.clear()
-        return woken
 
 
 class Watch(RuleBasedStateMachine):

@@ -14,10 +14,11 @@ from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
-from threading import Event, Thread
+from threading import Event, Thread, get_ident
 from time import monotonic
 from typing import Any
 
+from sentinel.clock import Micros, SetClock
 from sentinel.control import NotRunning, ask
 from sentinel.store import Store, StoreError
 from sentinel.store.folder import DATABASE
@@ -62,6 +63,21 @@ def until(holds: Callable[[], bool], what: str, seconds: float = DEADLINE_SECOND
 
 
 # --- the service -----------------------------------------------------------------------------------------------
+
+
+class TurnedClock(SetClock):
+    """Waiting moves it for the thread that made it; other threads wait a moment of real time."""
+
+    def __init__(self, now: Micros) -> None:
+        super().__init__(now)
+        self._owner = get_ident()
+
+    def wait(self, seconds: float, wake: Event) -> bool:
+        if get_ident() == self._owner:
+            return super().wait(min(seconds, 1.0), wake)
+        woken = wake.wait(0.01)
+        wake.clear()
+        return woken
 
 
 @dataclass(frozen=True)

@@ -78,9 +78,9 @@ def write_rules(folder: Path, threshold: object) -> None:
 class Watch:
     """A daemon that turns when it is told to, on a clock that stands still meanwhile."""
 
-    def __init__(self, folder: Path, now: Micros = NOON) -> None:
+    def __init__(self, folder: Path, now: Micros = NOON, clock: SetClock | None = None) -> None:
         self.folder = folder
-        self.clock = SetClock(now)
+        self.clock = clock or SetClock(now)
         loaded, book = prepare(folder / "sentinel.yaml")
         self.daemon = Daemon(loaded, book, self.clock, {})
         self.daemon.open()

@@ -35,10 +35,10 @@ def folder(tmp_path: Path) -> Path:
     return tmp_path
 
 
-def said(folder: Path, now: Micros = NOON + HOUR) -> dict[str, tuple[Verdict, str, str]]:
+def said(folder: Path, now: Micros = NOON + HOUR, master: bytes = MASTER) -> dict[str, tuple[Verdict, str, str]]:
     loaded, book, problems = inspect(folder / "sentinel.yaml")
     installation = Installation(
-        loaded=loaded, book=book, problems=tuple(problems), master=lambda: MASTER, now=now, system=folder / "root"
+        loaded=loaded, book=book, problems=tuple(problems), master=lambda: master, now=now, system=folder / "root"
     )
     found: dict[str, tuple[Verdict, str, str]] = {}
     for each in doctor.examine(installation):
@@ -131,3 +131,14 @@ def test_what_the_machine_allows_is_looked_at(folder: Path) -> None:
 def test_a_log_that_may_not_be_read_is_named(folder: Path) -> None:
     (folder / "portal.log").chmod(0)
     assert said(folder)["source portal"][0] is Verdict.WRONG
+
+
+def test_a_daemon_that_watches_without_the_master_key_is_named(folder: Path) -> None:
+    standing = folder / "state" / "standin" / f"{NOON:020d}"
+    standing.mkdir(parents=True)
+    (standing / DATABASE).touch()
+    assert "master key" not in said(folder)
+    assert said(folder, master=MASTER[::-1])["master key"][:2] == (
+        Verdict.WRONG,
+        "a daemon has watched without it since 2026-03-04T12:00:00Z",
+    )

@@ -53,7 +53,9 @@ def test_the_folder_and_every_file_in_it_are_closed_to_others(tmp_path: Path) ->
     finally:
         os.umask(before)
     assert stat.S_IMODE((tmp_path / "state").stat().st_mode) == 0o700
-    assert modes == dict.fromkeys(("sentinel.db", "sentinel.db-wal", "sentinel.db-shm", "lock", "keys.db"), 0o600)
+    assert modes == dict.fromkeys(
+        ("sentinel.db", "sentinel.db-wal", "sentinel.db-shm", "lock", "keys.db", "keys.pub"), 0o600
+    )
 
 
 def test_a_folder_that_holds_our_state_is_closed_to_others(tmp_path: Path) -> None:

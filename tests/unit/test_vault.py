@@ -12,6 +12,7 @@ from hypothesis import strategies as st
 from sentinel.vault import (
     KEYS_FILE,
     MASTER_FILE,
+    PUBLIC_FILE,
     CaseKey,
     KeyUnavailable,
     Vault,
@@ -39,9 +40,9 @@ def test_the_first_start_makes_a_master_key_only_the_owner_can_read(tmp_path: Pa
     assert len((tmp_path / "state" / MASTER_FILE).read_bytes()) == 32
 
 
-def test_nothing_but_the_two_files_is_left_of_the_first_start(tmp_path: Path) -> None:
+def test_nothing_but_the_three_files_is_left_of_the_first_start(tmp_path: Path) -> None:
     Vault.open(tmp_path, None)
-    assert {each.name for each in tmp_path.iterdir()} == {MASTER_FILE, KEYS_FILE}
+    assert {each.name for each in tmp_path.iterdir()} == {MASTER_FILE, KEYS_FILE, PUBLIC_FILE}
 
 
 def test_the_second_start_uses_the_key_of_the_first(tmp_path: Path) -> None:
@@ -298,3 +299,40 @@ def test_a_lost_file_of_keys_makes_every_case_unavailable(tmp_path: Path) -> Non
 
 def test_a_link_is_sha256_over_the_one_before_and_the_payload() -> None:
     assert chain(bytes(32), b"opened") == hashlib.sha256(bytes(32) + b"opened").digest()
+
+
+# --- boxes -------------------------------------------------------------------------------------------------
+
+
+def test_a_box_is_closed_without_the_master_key_and_opened_with_it_alone(tmp_path: Path) -> None:
+    vault = Vault.open(tmp_path, MASTER)
+    box = Vault.box(tmp_path, "purpose", b"what is inside")
+    assert b"inside" not in box
+    assert vault.unbox("purpose", box) == b"what is inside"
+    for opener, purpose, sealed in (
+        (vault, "another purpose", box),
+        (Vault(tmp_path, OTHER), "purpose", box),
+        (vault, "purpose", box[:-1]),
+        (vault, "purpose", b""),
+    ):
+        with pytest.raises(KeyUnavailable):
+            opener.unbox(purpose, sealed)
+
+
+@pytest.mark.parametrize("content", [None, b"", b"too short", b"x" * 33])
+def test_there_is_no_box_without_a_public_key_and_the_next_start_with_the_key_makes_one(
+    tmp_path: Path, content: bytes | None
+) -> None:
+    Vault.open(tmp_path, MASTER)
+    (tmp_path / PUBLIC_FILE).unlink()
+    if content is not None:
+        (tmp_path / PUBLIC_FILE).write_bytes(content)
+    with pytest.raises(KeyUnavailable, match=PUBLIC_FILE.replace(".", r"\.")):
+        Vault.box(tmp_path, "purpose", b"")
+    vault = Vault.open(tmp_path, MASTER)
+    assert vault.unbox("purpose", Vault.box(tmp_path, "purpose", b"x")) == b"x"
+
+
+def test_the_pseudonyms_of_a_provisional_vault_say_so(tmp_path: Path) -> None:
+    vault = Vault.open(tmp_path, MASTER, is_provisional=True)
+    assert vault.pseudonym("actor", "kim").startswith("actor-provisional-")
