@@ -309,6 +309,7 @@ def _finding(found: StoredFinding) -> FindingRow:
         fired_at=rfc3339(found.fired_at, found.digits),
         value=found.value,
         subjects=found.subjects,
+        because=list(found.because),
     )
 
 

@@ -87,7 +87,7 @@ class CaseRow(TypedDict):
 
 
 class FindingRow(TypedDict):
-    """One finding of a case; whom it is about is not shown."""
+    """One finding of a case; whom it is about is not shown. `because` says in what it is unusual."""
 
     finding: str
     rule: str
@@ -95,6 +95,7 @@ class FindingRow(TypedDict):
     fired_at: str
     value: float
     subjects: int | None
+    because: list[str]
 
 
 class EvidenceRow(TypedDict):

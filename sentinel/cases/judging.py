@@ -82,7 +82,7 @@ def _opened(
             revision=1,
         )
     )
-    owed = () if case.historical else (notice(case, "opened", now, finding.response),)
+    owed = () if case.historical else (notice(case, "opened", now, finding),)
     audit = AuditEntry(
         at=now,
         who=SENTINEL,
@@ -115,7 +115,7 @@ def _joined(finding: Finding, known: Case, now: Micros, subjects: int | None) ->
         case = replace(case, told_subjects=max(case.told_subjects, case.subjects or 0))
     return Verdict(
         case=case,
-        owed=() if key is None else (notice(case, key, now, finding.response),),
+        owed=() if key is None else (notice(case, key, now, finding),),
         audit=tuple(_risen(known, case, finding, now)),
         finding=finding,
     )

@@ -9,7 +9,7 @@ Rules of this file:
 from __future__ import annotations
 
 import re
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import replace
 
 from sentinel.cases.clocks import earliest
@@ -17,7 +17,7 @@ from sentinel.cases.counting import limit_text
 from sentinel.cases.identity import notification_id
 from sentinel.clock import DAY, HOUR, MINUTE, SECOND, Micros, rfc3339
 from sentinel.inventory import is_special
-from sentinel.model import Case, Clock, Notification, State
+from sentinel.model import Case, Clock, Finding, Notification, State
 
 _SHOWN = 5
 """Names listed in a message before "and n more"."""
@@ -53,9 +53,9 @@ _TYPES = {
 }
 
 
-def notice(case: Case, key: str, now: Micros, response: str = "") -> Notification:
-    """What the case owes its people on this occasion, as things stand at `now`. `response` is what the author of the
-    rule says is to be done first.
+def notice(case: Case, key: str, now: Micros, finding: Finding | None = None) -> Notification:
+    """What the case owes its people on this occasion, as things stand at `now`. Of the finding it says in what that is
+    unusual, and what the author of the rule says is to be done first.
     """
     return Notification(
         id=notification_id(case.id, key),
@@ -63,7 +63,7 @@ def notice(case: Case, key: str, now: Micros, response: str = "") -> Notificatio
         key=key,
         owed_at=now,
         headline=f"[{case.level.word}] {case.id}: {occasion(case, key)}: {case.title}",
-        lines=(*_lines(case, now), *((f"First: {' '.join(response.split())}",) if response else ())),
+        lines=(*_lines(case, now), *(_of_finding(finding) if finding is not None else ())),
         next_action=next_action(case),
     )
 
@@ -126,6 +126,13 @@ def _lines(case: Case, now: Micros) -> list[str]:
     if tags:
         lines.insert(1, f"Who or what joins it: {_listed(tags)}")
     return lines
+
+
+def _of_finding(finding: Finding) -> Iterator[str]:
+    if finding.because:
+        yield f"Why: {'; '.join(finding.because)}"
+    if finding.response:
+        yield f"First: {' '.join(finding.response.split())}"
 
 
 def _what(case: Case) -> str:

@@ -164,6 +164,11 @@ def sections(detail: CaseDetail) -> Iterator[Section]:
             ],
         ),
         (
+            "why",
+            ("finding", "in what it is unusual"),
+            [(row["finding"][:_ID_SHOWN], "; ".join(row["because"])) for row in detail["findings"] if row["because"]],
+        ),
+        (
             f"severity, suggested by ENISA's method: {bands}\n{rating['arithmetic']}",
             ("factor", "value #", "why"),
             [(row["name"], _value(row), row["why"]) for row in rating["factors"]],

@@ -38,6 +38,7 @@ _IN_CLEAR: Final = (
     "categories",
     "actor_verified",
     "suppressed",
+    "because",
 )
 
 
@@ -66,6 +67,7 @@ class FindingRow:
     categories: tuple[str, ...]
     actor_verified: bool
     suppressed: int
+    because: tuple[str, ...]
 
 
 @dataclass(frozen=True, slots=True)
@@ -220,7 +222,7 @@ def load_findings(db: apsw.Connection, case_id: str) -> list[FindingRow]:
 def _finding(found: Row) -> FindingRow:
     finding_id, case_id, rule, level, fired_at, value, subjects, updates, text = found
     body = json.loads(text)
-    body |= {"mode": Mode(body["mode"])}
+    body = {"because": ()} | body | {"mode": Mode(body["mode"])}  # an older state has no reasons
     return FindingRow(
         id=finding_id,
         case_id=case_id,

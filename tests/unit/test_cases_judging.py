@@ -166,3 +166,10 @@ def test_the_message_says_what_the_rule_wants_done_first() -> None:
     verdict = judged(a_finding(response="Ask the person.\nNobody can say: lock the account."))
     assert verdict.owed[0].lines[-1] == "First: Ask the person. Nobody can say: lock the account."
     assert not any(line.startswith("First:") for line in judged(a_finding()).owed[0].lines)
+
+
+def test_the_message_says_in_what_it_is_unusual_before_what_is_to_be_done() -> None:
+    because = ("85, where 12 was the most for any hour of its own and 33.6 the most", "new access.system")
+    verdict = judged(a_finding(because=because, response="Ask the person."))
+    assert verdict.owed[0].lines[-2:] == (f"Why: {'; '.join(because)}", "First: Ask the person.")
+    assert not any(line.startswith("Why:") for line in judged(a_finding()).owed[0].lines)

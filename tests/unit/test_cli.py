@@ -49,7 +49,8 @@ def a_case(case_id: str = "C-7Q2M0001", **changes: Any) -> Case:
 
 def a_finding() -> Finding:
     ago = NOW - HOUR
-    return store_samples.a_finding(first_seen=ago, last_seen=ago, fired_at=ago, evidence=(), evidence_total=1)
+    moments = dict.fromkeys(("first_seen", "last_seen", "fired_at"), ago)
+    return store_samples.a_finding(**moments, evidence=(), evidence_total=1, because=("85, where 12 is usual",))
 
 
 class Daemon:
@@ -321,6 +322,7 @@ def test_a_case_is_shown_whole_and_nobody_is_named(daemon: Daemon, capsys: pytes
         "bulk_access",
         "/var/log/nginx/portal.log",
         "10233",
+        "85, where 12 is usual",
         "sentinel case confirm",
     ):
         assert text in out

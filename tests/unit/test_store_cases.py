@@ -2,6 +2,7 @@ from __future__ import annotations
 
 import dataclasses
 import json
+from contextlib import closing
 from pathlib import Path
 from typing import get_type_hints
 
@@ -12,6 +13,8 @@ from hypothesis import strategies as st
 from sentinel.model import Absorbed, Case, Clock, Level, Mode, Notice, State, Task, Verdict
 from sentinel.store import Batch
 from sentinel.store.cases import FindingValues, from_text, to_text
+from sentinel.store.connection import open_writer
+from sentinel.store.folder import DATABASE
 from sentinel.vault import KeyUnavailable
 from tests.unit.store_samples import a_batch, a_batch_of_cases, a_case, a_finding, a_store
 
@@ -93,6 +96,17 @@ def test_a_finding_keeps_its_newest_numbers_and_counts_its_updates(tmp_path: Pat
         assert (found.mode, found.systems, found.rule_id) == (Mode.ENFORCE, ("patient-portal",), None)
         assert store.case_of_finding("f_1") == "C-1"
         assert store.case_of_finding("f_2") is None
+
+
+def test_the_reasons_of_a_finding_are_kept_through_its_updates_and_an_older_state_has_none(tmp_path: Path) -> None:
+    with a_store(tmp_path) as store:
+        store.commit(a_batch(finding=a_finding(because=("85, where 12 is usual",))))
+        store.commit(a_batch(finding=a_finding(update=True, value=90)))
+        assert store.findings("C-1")[0].because == ("85, where 12 is usual",)
+    with closing(open_writer(tmp_path / DATABASE)) as db:
+        db.execute("UPDATE findings SET body = json_remove(body, '$.because')")
+    with a_store(tmp_path) as store:
+        assert store.findings("C-1")[0].because == ()
 
 
 def test_a_count_comes_back_as_a_whole_number(tmp_path: Path) -> None:

@@ -228,8 +228,10 @@ class Baseline(Judge[History]):
         reason = self.reason
         if "usual" not in reason:
             return f"{size:g} before enough is known ({reason['hours_known']} of {self.part.min_hours} hours)"
-        whose = "peers" if reason["by"] == "peers" else "this hour"
-        return f"{size:g}, where {reason['usual']:g} is usual for {whose} and {reason['limit']:g} the most"
+        own = "any hour of its own" if self.part.season == "none" else "this hour"
+        whose = "peers" if reason["by"] == "peers" else own
+        usual = f"{reason['usual']:g} {'was the most' if reason.get('percentile') == 100 else 'is usual'}"
+        return f"{size:g}, where {usual} for {whose} and {reason['limit']:g} the most"
 
     # --- peers ---------------------------------------------------------------------------------------------
 
