@@ -21,6 +21,7 @@ def of_day(organisation: Organisation, person: Person, day: int) -> list[Act]:
     shape = organisation.shape
     if not person.is_employed(day):
         return []
+    person = person.on(day)
     random = Random((shape.seed * 100_003 + person.number) * 1009 + day)
     if organisation.is_absent(person, day):
         return []
@@ -67,8 +68,9 @@ def _number(organisation: Organisation, person: Person, day: int, random: Random
         factor *= person.role.month_end
     if random.random() < shape.busy_days:
         factor *= random.uniform(1.5, 2.2)
-    if person.joins > 0 and day - person.joins < 10:
-        factor *= 0.4 + 0.06 * (day - person.joins)
+    known = person.days_in_role(day)
+    if known is not None and known < 10:
+        factor *= 0.4 + 0.06 * known
     return max(1, round(person.role.accesses * factor))
 
 

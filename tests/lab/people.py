@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from random import Random
 
 from tests.lab.shape import ROLES, Role, Shape
@@ -23,6 +23,18 @@ BROWSERS = (
     "Mozilla/5.0 (Windows NT 10.0; Win64; x64; rv:{0}.0) Gecko/20100101 Firefox/{0}.0",
     "Mozilla/5.0 (Macintosh; Intel Mac OS X 10_15_7) AppleWebKit/537.36 (KHTML, like Gecko) Version/{}.0 Safari/605.1",
 )
+_SHARING = ("nurse", "laboratory")
+"""Roles that work at the ward's machines."""
+
+_CAREERS = {
+    "nurse": ("secretary", "coder", "personnel"), "doctor": ("coder", "analyst"), "coder": ("secretary", "analyst"),
+    "secretary": ("coder", "reception", "personnel"), "laboratory": ("nurse", "coder"),
+    "reception": ("agent", "secretary"), "agent": ("reception", "secretary", "campaigner"),
+    "personnel": ("secretary", "manager"), "analyst": ("administrator", "coder"), "administrator": ("analyst",),
+    "campaigner": ("agent", "manager"), "manager": ("analyst", "personnel"),
+}  # fmt: skip
+"""What people of a role become when they change it."""
+
 BEDS = 26
 TURNOVER = 6
 """Patients of a ward, and how many of them are new each day."""
@@ -32,8 +44,9 @@ TURNOVER = 6
 class Person:
     """One member of staff. `rate` multiplies the role's accesses; days count as the shape's do.
 
-    `moves` is the day from which on the person works on another ward. `shares` says that the ward's machines are used.
-    `patient` is the person's own record, for the few who have been a patient here.
+    `moves` is the day from which on the person works on another ward, and where `becomes` is said, in that role.
+    `shares` says that the ward's machines are used. `patient` is the person's own record, for the few who have been a
+    patient here.
     """
 
     number: int
@@ -47,7 +60,20 @@ class Person:
     joins: int
     leaves: int
     moves: int | None
+    becomes: Role | None
     patient: int | None
+
+    def on(self, day: int) -> Person:
+        """The person as they are on that day: in their new role, once they have changed it."""
+        if self.becomes is None or self.moves is None or day < self.moves:
+            return self
+        return replace(self, role=self.becomes, shares=self.becomes.name in _SHARING)
+
+    def days_in_role(self, day: int) -> int | None:
+        """For how long the person has done this work; None for longer than anybody remembers."""
+        if self.becomes is not None and self.moves is not None and day >= self.moves:
+            return day - self.moves
+        return day - self.joins if self.joins > 0 else None
 
     def ward_on(self, day: int) -> int:
         """The ward on that day."""
@@ -71,10 +97,9 @@ class Organisation:
     people: tuple[Person, ...]
 
     def of(self, *roles: str) -> list[Person]:
-        """The people of some roles who are there all the time."""
-        return [
-            each for each in self.people if each.role.name in roles and each.joins < 0 and each.leaves > self.shape.days
-        ]
+        """The people of some roles who are there, in that role, all the time."""
+        here = (each for each in self.people if each.joins < 0 and each.leaves > self.shape.days)
+        return [each for each in here if each.role.name in roles and each.becomes is None]
 
     def is_absent(self, person: Person, day: int) -> bool:
         """On leave (whole weeks) or ill (single days)."""
@@ -110,7 +135,7 @@ def organisation(shape: Shape) -> Organisation:
 def _person(shape: Shape, number: int, name: str, role: Role, random: Random) -> Person:
     wards = max(3, shape.staff // 45)
     fate = random.random()
-    joins, leaves, moves = -1, shape.days + 1, None
+    joins, leaves, moves, becomes = -1, shape.days + 1, None, None
     inside = random.randrange(shape.learning * 7, shape.days)
     if fate < shape.joiners:
         joins = inside
@@ -118,6 +143,8 @@ def _person(shape: Shape, number: int, name: str, role: Role, random: Random) ->
         leaves = inside
     elif fate < shape.joiners + shape.leavers + shape.movers:
         moves = inside
+    elif fate < shape.joiners + shape.leavers + shape.movers + shape.changers:
+        moves, becomes = inside, ROLES[random.choice(_CAREERS[role.name])]
     return Person(
         number=number,
         name=name,
@@ -126,11 +153,12 @@ def _person(shape: Shape, number: int, name: str, role: Role, random: Random) ->
         rate=random.lognormvariate(0, shape.personal_spread) * shape.activity.get(role.name, 1.0),
         address=f"10.20.{number // 200}.{10 + number % 200}",
         browser=random.choices((0, 1, 2), (0.7, 0.2, 0.1))[0],
-        shares=role.name in ("nurse", "laboratory"),
+        shares=role.name in _SHARING,
         joins=joins,
         leaves=leaves,
         moves=moves,
-        patient=spread(850_000 + number) if random.random() < 0.3 else None,
+        becomes=becomes,
+        patient=spread(random.randrange(899_981)) if random.random() < 0.3 else None,
     )
 
 
@@ -145,8 +173,8 @@ def beds(ward: int, day: int) -> range:
     return range(first, first + BEDS)
 
 
-VIPS = tuple(spread(840_000 + number) for number in range(12))
-"""Records that attract curiosity; each lies on the ward `number` for the whole time."""
+VIPS = tuple(spread(55_000 + number * 61_001) for number in range(12))
+"""Records that attract curiosity; they stand anywhere, and lie in no ward's beds."""
 
 
 def version_on(shape: Shape, person: Person, day: int) -> int:

@@ -71,6 +71,7 @@ class Shape:
     joiners: float = 0.02
     leavers: float = 0.015
     movers: float = 0.015
+    changers: float = 0.008
     mistakes: float = 0.05
     partners: int = 8
     partner_reads: float = 420
@@ -103,7 +104,7 @@ class Shape:
 BUILDING = Shape(
     name="building",
     seed=11,
-    staff=800,
+    staff=1000,
     begin=date(2026, 3, 2),
     weeks=6,
     roles={
@@ -111,6 +112,17 @@ BUILDING = Shape(
         "agent": 0.08, "personnel": 0.03, "analyst": 0.03, "administrator": 0.03, "campaigner": 0.02, "manager": 0.03,
     },
     holidays=(32, 35),
+    personal_spread=0.4,
+    daily_spread=0.24,
+    busy_days=0.025,
+    drift=0.1,
+    absent=0.12,
+    remote=0.18,
+    trips=0.006,
+    joiners=0.025,
+    movers=0.02,
+    changers=0.012,
+    mistakes=0.06,
 )  # fmt: skip
 
 RESERVED = Shape(
@@ -135,6 +147,7 @@ RESERVED = Shape(
     joiners=0.03,
     leavers=0.02,
     movers=0.025,
+    changers=0.01,
     mistakes=0.07,
     partners=14,
     partner_reads=350,

@@ -49,8 +49,10 @@ def a_case(case_id: str = "C-7Q2M0001", **changes: Any) -> Case:
 
 def a_finding() -> Finding:
     ago = NOW - HOUR
-    moments = dict.fromkeys(("first_seen", "last_seen", "fired_at"), ago)
-    return store_samples.a_finding(**moments, evidence=(), evidence_total=1, because=("85, where 12 is usual",))
+    because = ("85, where 12 is usual",)
+    return store_samples.a_finding(
+        first_seen=ago, last_seen=ago, fired_at=ago, evidence=(), evidence_total=1, because=because
+    )
 
 
 class Daemon:

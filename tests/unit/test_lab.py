@@ -15,14 +15,20 @@ from sentinel.clock import DAY, HOUR
 from sentinel.formats.base import FormatOptions
 from sentinel.model import Evidence, Finding, Level, Mode
 from tests.lab import __main__ as lab
+from tests.lab import everyday, people
 from tests.lab.acts import Log
 from tests.lab.plants import STRENGTHS
 from tests.lab.score import DECIDED, score, table
-from tests.lab.shape import BUILDING, FAMILIES, RESERVED, SMALL
+from tests.lab.shape import BUILDING, FAMILIES, RESERVED, ROLES, SMALL
 from tests.lab.traffic import write
 from tests.lab.truth import Entry, Truth
 
 T0 = SMALL.scored_from
+WHERE = {
+    "portal": {Log.PORTAL}, "staff": {Log.PORTAL}, "messaging": {Log.PORTAL}, "database": {Log.DATABASE},
+    "records": {Log.PORTAL},
+}  # fmt: skip
+"""Which of these logs tells of the work in a system; who works in the records looks into the portal now and then."""
 
 
 @pytest.fixture(scope="module")
@@ -89,6 +95,40 @@ def test_plants_lie_after_the_weeks_of_learning_and_before_the_end(organisation:
 def test_nobody_has_a_part_in_two_slow_incidents_of_the_same_kind(organisation: tuple[Path, Truth]) -> None:
     actors = [entry.keys for entry in organisation[1].entries if entry.kind == "ward_reader"]
     assert len(set(actors)) == len(actors)
+
+
+def test_who_changes_role_does_the_new_work_from_that_day_and_less_of_it_at_first() -> None:
+    shape = replace(SMALL, staff=400, changers=0.4, learning=0, holidays=())
+    changed = [
+        each for each in people.organisation(shape).people if each.becomes is not None and each.moves is not None
+    ]
+    assert len(changed) > 100
+    whole = people.organisation(shape)
+    other = [each for each in changed if each.becomes and each.becomes.system != each.role.system]
+    assert other
+    for person in other:
+        assert person.moves is not None
+        days = range(max(0, person.moves - 3), min(person.moves + 3, shape.days))
+        for day in days:
+            system = person.on(day).role.system
+            assert system == (person.becomes if day >= person.moves else person.role).system  # type: ignore[union-attr]
+            logs = {act.log for act in everyday.of_day(whole, person, day)} & {Log.PORTAL, Log.DATABASE}
+            assert logs <= WHERE[system], (person.role.name, system)
+    assert person.days_in_role(person.moves or 0) == 0
+
+
+def test_nobody_with_a_part_in_an_incident_changes_role() -> None:
+    whole = people.organisation(replace(SMALL, staff=400, changers=0.4))
+    assert all(each.becomes is None for each in whole.of(*ROLES))
+
+
+def test_a_walk_over_a_list_of_work_meets_few_of_the_records_that_are_watched() -> None:
+    staff = [each.patient for each in people.organisation(BUILDING).people if each.patient is not None]
+    back = pow(7919, -1, 899_981)
+    for watched in (staff, people.VIPS):
+        places = sorted((each - 100_000) * back % 899_981 for each in watched)
+        assert people.spread(places[0]) in watched
+        assert all(later - earlier > 3000 for earlier, later in zip(places, places[6:], strict=False))
 
 
 def test_the_week_and_the_day_have_their_seasons(organisation: tuple[Path, Truth]) -> None:
