@@ -31,6 +31,9 @@ from sentinel.control import Control
 from sentinel.desk import Desk
 from sentinel.detect import state
 from sentinel.detect.engine import Engine
+from sentinel.detect.gatherer import Gatherer
+from sentinel.detect.hashes import Hashes
+from sentinel.detect.lane import Purpose
 from sentinel.heartbeat import Heartbeat
 from sentinel.inspection import log_problems, prepare
 from sentinel.keyless import Custody
@@ -155,7 +158,9 @@ class Daemon:
         self.measure.rules(self.rulebook.rules, files.families())
 
     def _engine(self) -> Engine:
-        engine = self.rulebook.engine(reading.views(self.config.sources), self.vault.hash_key)
+        key = self.vault.hash_key
+        gatherer = Gatherer(Hashes(key).__getitem__) if self.config.ledger else None
+        engine = self.rulebook.engine(reading.views(self.config.sources), key, Purpose(gatherer=gatherer))
         windows = self.store.load_windows()
         state.restore(engine, windows.bases, windows.deltas)
         return engine
@@ -197,6 +202,8 @@ class Daemon:
                 self._begin_again(now)
             self.lookout.look_at_clock(now)
             size = self._step(now)
+            if not self.pipeline.holds_reminders:  # the time can be believed
+                self.store.tend_ledger(now, self.config.ledger)
             if size == 0:
                 self._tend(now)
         except StoreError as error:

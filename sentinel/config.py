@@ -19,6 +19,7 @@ from pydantic import BaseModel, create_model
 from sentinel import channels, consistency, files, identities, inventory, schema, surroundings
 from sentinel.cases.options import CaseOptions
 from sentinel.channels.base import ChannelOptions
+from sentinel.clock import Micros
 from sentinel.detect import pipelines
 from sentinel.heartbeat import HeartbeatOptions
 from sentinel.inventory import Inventory
@@ -26,7 +27,16 @@ from sentinel.model import LogSource
 from sentinel.problems import Problem, Span, Unusable, by_severity, did_you_mean
 from sentinel.routing import Route
 from sentinel.secrets import SecretRef
-from sentinel.settings import ConfigPart, HttpConfig, HttpPart, ReadingPart, ShippedPart, SourceConfig, listen_address
+from sentinel.settings import (
+    ConfigPart,
+    HttpConfig,
+    HttpPart,
+    LedgerPart,
+    ReadingPart,
+    ShippedPart,
+    SourceConfig,
+    listen_address,
+)
 from sentinel.sources import TYPES, SourceOptions
 from sentinel.store.backups import BackupOptions
 from sentinel.yamlfile import Document
@@ -44,7 +54,8 @@ class Config:
     `rules` are the user's files and folders as written; `without` are families of shipped rules that are left out;
     `lists` are files of texts that take the place of the lists of rules; `geoip` is a database of places;
     `rule_budget` is the share of a log's records that one rule should make candidates at most;
-    `control` is the socket; `http` is None where no pages are served.
+    `control` is the socket; `http` is None where no pages are served; `ledger` is how long accesses are kept, 0: not
+    at all.
     """
 
     path: Path
@@ -66,6 +77,7 @@ class Config:
     control: Path
     master_key: SecretRef | None
     backup: BackupOptions
+    ledger: Micros
 
     @property
     def folder(self) -> Path:
@@ -164,6 +176,7 @@ def _config(
         backup=BackupOptions(
             folder=folder / (part.backup.folder or state / "backups"), every=part.backup.every, keep=part.backup.keep
         ),
+        ledger=_kept(part.ledger),
     )
 
 
@@ -176,6 +189,12 @@ def _http(part: HttpPart, folder: Path) -> HttpConfig | None:
         private_key=None if part.private_key is None else folder / part.private_key,
         login=part.login,
     )
+
+
+def _kept(part: bool | LedgerPart) -> Micros:
+    if isinstance(part, LedgerPart):
+        return part.keep
+    return LedgerPart().keep if part else 0
 
 
 def _first(environ: Mapping[str, str], name: str) -> str | None:

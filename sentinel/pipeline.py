@@ -13,6 +13,7 @@ from collections.abc import Iterable
 from dataclasses import replace
 from typing import Protocol
 
+from sentinel.accesses import Accesses
 from sentinel.cases import identity
 from sentinel.cases.book import Book
 from sentinel.cases.clocks import RUNNING_STATES
@@ -23,7 +24,7 @@ from sentinel.cases.wording import notice, redirected
 from sentinel.clock import SECOND, Micros
 from sentinel.covering import Covering
 from sentinel.detect import state
-from sentinel.detect.engine import Engine
+from sentinel.detect.engine import AHEAD, Engine
 from sentinel.losses import Losses, may_be_personal
 from sentinel.model import AuditEntry, Block, Case, Evidence, Finding, Gap, Notification, Verdict
 from sentinel.store.batch import Batch
@@ -160,6 +161,7 @@ class Pipeline:
             for source, stream in self.blocks.forgotten():
                 self._batch.forget(source, stream)
             self._add_windows()
+            self._batch.access(self._accesses(now))
             self._batch.cover(self._covering.since(self.engine, now))
         if not self._batch.is_empty():
             self._is_failed = True
@@ -180,6 +182,10 @@ class Pipeline:
             self._batch.window_base(self._next_shard, state.base(self.engine, self._next_shard))
             self._next_shard = (self._next_shard + 1) % state.SHARDS
             self._outstanding = 0
+
+    def _accesses(self, now: Micros) -> Accesses | None:
+        gatherer = self.engine.purpose.gatherer
+        return None if gatherer is None else gatherer.take(now + AHEAD)
 
     def save_windows(self, now: Micros) -> None:
         """Commit everything, and the windows as they are instead of how they came about (before rules change)."""

@@ -114,6 +114,12 @@ class BackupPart(_Part):
     keep: int = Field(default=7, ge=0, le=1000)
 
 
+class LedgerPart(_Part):
+    """How long every access to personal data is kept, with keyed hashes in place of names."""
+
+    keep: Duration = Field(default=180 * DAY, ge=DAY)
+
+
 class ConfigPart(_Part):
     """The file as a whole. Sources and channels are read one by one, each as its type."""
 
@@ -133,6 +139,7 @@ class ConfigPart(_Part):
     control: ControlPart = ControlPart()
     keys: KeysPart = KeysPart()
     backup: BackupPart = BackupPart()
+    ledger: bool | LedgerPart = True
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -6,7 +6,7 @@ named groups of the entry's regular expressions.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from functools import partial
 from typing import Any
@@ -248,6 +248,14 @@ class AccessMap:
             return held
 
         return mark
+
+    def apart(self, event: Event, held: tuple[Entry, ...]) -> Iterator[dict[str, Any]]:
+        """The fields of an event with those of one access alone, for each of the entries that held."""
+        others = {name: value for name, value in event.fields.items() if name not in FIELDS}
+        for entry in held:
+            fields = dict(others)
+            self._apply[self._entries.index(entry)](fields, entry.match(event) or {}, event.time)
+            yield fields
 
     def mark(self, event: Event, numbers: tuple[int, ...]) -> tuple[Entry, ...]:
         """Try these entries on the event; those that hold, after the event got their fields."""

@@ -55,10 +55,10 @@ class Engine:
         room: int = ROOM,
         places: PlaceOf = nowhere,
     ) -> None:
-        self._purpose = purpose
+        self.purpose = purpose
         self._room = room
         self.rules = rules
-        self.hash_text = Hashes(key).__getitem__
+        self.hash_text = purpose.gatherer.hash_text if purpose.gatherer else Hashes(key).__getitem__
         self._entries = tuple(entries)
         self.lanes: dict[str, Lane] = {}
         self.judges = Judges(rules, self.hash_text, places)
@@ -77,7 +77,7 @@ class Engine:
         self.counting.courses.known[view.name] = {}
         self.judges.open_source(view)
         self.lanes[view.name] = Lane(
-            view, rules.detections, rules.correlations, self._entries, self._people, self._purpose
+            view, rules.detections, rules.correlations, self._entries, self._people, self.purpose
         )
 
     # --- judging -------------------------------------------------------------------------------------------

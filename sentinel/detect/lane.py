@@ -15,6 +15,7 @@ import msgspec
 from sentinel.clock import MINUTE, Micros
 from sentinel.detect import access, pipelines, route, unseen, witness
 from sentinel.detect.foregone import Foregone
+from sentinel.detect.gatherer import Gatherer
 from sentinel.detect.match import need
 from sentinel.detect.matched import Matched
 from sentinel.detect.plans import EVERYTHING, Plan, Plans
@@ -52,12 +53,13 @@ class Counts:
 class Purpose:
     """What an engine is for. `keeps_state`: what it counts is going to be saved. `accesses_are_given`: records hold
     their `access.*` fields themselves, as in the tests of rules. `shows_all`: events get every field of their record,
-    not only those that rules ask for.
+    not only those that rules ask for. `gatherer`: gets every access, whether a rule matches it or not.
     """
 
     keeps_state: bool = True
     accesses_are_given: bool = False
     shows_all: bool = False
+    gatherer: Gatherer | None = None
 
 
 WATCH = Purpose()
@@ -102,6 +104,7 @@ class Lane:
         self.detections = detections = pipelines.renamed(detections, view.names)
         self._are_given = purpose.accesses_are_given
         self._is_kept = purpose.keeps_state
+        self._gatherer = purpose.gatherer
         self.matched = Matched()
         self.counts = Counts()
         self.last_event: Micros | None = None
@@ -247,12 +250,14 @@ class Lane:
     def _judge(self, events: list[Event], plans: list[Plan], *, keeps_all: bool = False) -> list[Match]:
         """Accesses marked and rules tried. With `keeps_all`, events that match nothing are given too."""
         found = []
+        marked: list[Event] = []
         accesses: list[tuple[access.Entry, ...]] = []
         for event, plan in zip(events, plans, strict=True):
             try:
                 mark = plan.mark
                 held = mark(event) if mark is not None else ()
                 if held:
+                    marked.append(event)
                     accesses.append(held)
                     if access.ACTOR not in event.fields:
                         self.counts.actorless += 1
@@ -263,6 +268,8 @@ class Lane:
             if matched or keeps_all:
                 found.append(Match(event, held, matched))
         self._count_accesses(accesses)
+        if self._gatherer is not None:
+            self._gatherer.note(marked, accesses, self._access.apart)
         return found
 
     def _earlier_time(self, block: Block, start: int) -> Micros:

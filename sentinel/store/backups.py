@@ -6,9 +6,11 @@ before anything is moved, and a crash in between is made good by the next start 
 
 from __future__ import annotations
 
+import errno
+import os
 import re
 import shutil
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from contextlib import suppress
 from dataclasses import dataclass
 from datetime import UTC, datetime
@@ -21,7 +23,7 @@ from sentinel.clock import Micros, from_datetime, rfc3339
 from sentinel.keyfile import write_new
 from sentinel.store import connection
 from sentinel.store.errors import StoreDamaged, StoreError
-from sentinel.store.folder import DATABASE
+from sentinel.store.folder import DATABASE, LEDGER
 
 DAMAGED: Final = "damaged-"
 """How the folders begin, within the state folder, in which damaged files are set aside."""
@@ -78,6 +80,40 @@ def prune(folder: Path, keep: int, now: Micros) -> None:
     for path in [*folder.glob(".sentinel-*.db.part"), *(each.path for each in listed(folder, now)[keep:])]:
         with suppress(OSError):
             path.unlink()
+    oldest = min((each.made_at for each in listed(folder, now)), default=now)
+    for path in (folder / LEDGER).glob("*"):
+        with suppress(OSError):
+            if path.stat().st_mtime_ns // 1000 < oldest:
+                path.unlink()
+
+
+def link_ledger(files: Iterable[Path], folder: Path, now: Micros) -> None:
+    """The files of accesses stand beside the copies, each once for all copies, marked as needed by one made now.
+
+    They never change, so where it can be they are the same files. Raises StoreError.
+    """
+    with connection.telling():
+        for file in files:
+            (folder / LEDGER).mkdir(mode=0o700, exist_ok=True)
+            with suppress(FileNotFoundError):  # expired in this moment
+                _bring(file, folder / LEDGER)
+                os.utime(folder / LEDGER / file.name, ns=(now * 1000, now * 1000))
+
+
+def _bring(file: Path, folder: Path) -> None:
+    """The file is in the folder too: the same one, or a copy where the folder is on another disk."""
+    target = folder / file.name
+    if target.exists():
+        return
+    try:
+        target.hardlink_to(file)
+    except OSError as error:
+        if error.errno not in {errno.EXDEV, errno.EPERM, errno.EMLINK, errno.ENOTSUP}:
+            raise
+        draft = folder / f".{file.name}.part"
+        shutil.copyfile(file, draft)
+        connection.sync(draft)
+        draft.rename(target)
 
 
 def check(path: Path) -> None:
@@ -110,6 +146,10 @@ def rescue(state: Path, folder: Path, now: Micros) -> Rescue:
         for suffix in ("", *_BESIDE):
             with suppress(FileExistsError, FileNotFoundError):
                 (aside / f"{DATABASE}{suffix}").hardlink_to(state / f"{DATABASE}{suffix}")
+        for ours, theirs in ((state, aside), (folder, state)):
+            (theirs / LEDGER).mkdir(mode=0o700, exist_ok=True)
+            for file in (ours / LEDGER).glob("*.accesses"):
+                _bring(file, theirs / LEDGER)
         connection.sync(aside)
         source = next(whole(folder, now), None)
         draft = state / f".{_DRAFT}.part"

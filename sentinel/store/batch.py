@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
 
+from sentinel.accesses import Accesses
 from sentinel.clock import Micros
 from sentinel.model import AuditEntry, Evidence, Gap, Notification, Position, Verdict
 from sentinel.store.coverage import Read
@@ -26,6 +27,7 @@ class Batch:
         self.touched: dict[str, set[int]] = {}
         self.covered: dict[tuple[int, str], Read] = {}
         self.split: list[tuple[str, str]] = []
+        self.accesses: Accesses | None = None
 
     def read(self, position: Position) -> None:
         """The stream has been read and judged up to there."""
@@ -87,12 +89,20 @@ class Batch:
         """So much was read since the last commit, by (day, source)."""
         self.covered.update(covered)
 
+    def access(self, accesses: Accesses | None) -> None:
+        """These accesses are in the ledger; once a batch."""
+        self.accesses = accesses
+
     def is_empty(self) -> bool:
         """Whether committing it would change nothing."""
-        return self.delta is None and not any(
-            (
-                *(self.positions, self.forgotten, self.gaps, self.bases, self.verdicts, self.pieces),
-                *(self.owed, self.settled, self.entries, any(self.touched.values()), self.split),
-                self.covered,
+        return (
+            self.delta is None
+            and self.accesses is None
+            and not any(
+                (
+                    *(self.positions, self.forgotten, self.gaps, self.bases, self.verdicts, self.pieces),
+                    *(self.owed, self.settled, self.entries, any(self.touched.values()), self.split),
+                    self.covered,
+                )
             )
         )

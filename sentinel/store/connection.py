@@ -109,6 +109,16 @@ def transaction(db: apsw.Connection) -> Iterator[None]:
 
 
 @contextmanager
+def snapshot(db: apsw.Connection) -> Iterator[None]:
+    """Everything read within is as it was at one moment."""
+    db.execute("BEGIN")
+    try:
+        yield
+    finally:
+        db.execute("ROLLBACK")
+
+
+@contextmanager
 def telling(db: apsw.Connection | None = None) -> Iterator[None]:
     """SQLite's errors as ours: StoreFull, StoreBroken, StoreDamaged or StoreError, by the error's name alone."""
     try:

@@ -13,6 +13,8 @@ from sentinel.vault import KEYS_FILE
 
 DATABASE: Final = "sentinel.db"
 LOCK: Final = "lock"
+LEDGER: Final = "ledger"
+"""The folder of the files of accesses."""
 
 # File locks and shared memory, on which SQLite's write-ahead log rests, do not hold across machines.
 _REMOTE: Final = frozenset(

@@ -22,6 +22,7 @@ from sentinel.store import (
     coverage,
     evidence,
     folder,
+    ledger,
     meta,
     outbox,
     positions,
@@ -32,6 +33,7 @@ from sentinel.store.audit import AuditRow, Break, Head
 from sentinel.store.backups import Rescue
 from sentinel.store.batch import Batch
 from sentinel.store.cases import FindingRow, FindingValues
+from sentinel.store.compaction import Compaction
 from sentinel.store.coverage import Read
 from sentinel.store.errors import StoreError
 from sentinel.store.evidence import EvidenceRow
@@ -40,7 +42,7 @@ from sentinel.store.windows import Windows
 from sentinel.vault import Vault
 
 
-class Store(Messages):
+class Store(Messages, Compaction):
     """The state of one folder. Made by `Store.open`; `close` it, or use it as a context."""
 
     @classmethod
@@ -84,6 +86,7 @@ class Store(Messages):
             connection.migrate(store._db, connection.shipped_migrations())
             store._check_keys()
             store._begin()
+            store._sweep_files()
         return store
 
     @staticmethod
@@ -167,6 +170,10 @@ class Store(Messages):
             outbox.settle(db, batch.settled)
             for entry in batch.entries:
                 audit.append(db, vault, entry)
+            if batch.accesses is not None:
+                ledger.save(db, vault, batch.accesses)
+        if batch.accesses is not None:
+            self._count_waiting(batch.accesses)
 
     # --- what the main loop takes up again -----------------------------------------------------------------
 
@@ -333,7 +340,11 @@ class Store(Messages):
         Commits go on meanwhile. Raises StoreError.
         """
         target.mkdir(mode=0o700, parents=True, exist_ok=True)
-        return connection.copy_into(self._path, target / backups.name_of(now))
+        # Before and after: what the copy names may be removed, or written, while it is made.
+        backups.link_ledger(self.ledger_files(), target, now)
+        copy = connection.copy_into(self._path, target / backups.name_of(now))
+        backups.link_ledger(self.ledger_files(), target, now)
+        return copy
 
 
 @contextmanager

@@ -55,6 +55,6 @@ def test_what_was_committed_survives_and_nothing_is_half_there(tmp_path: Path, r
             shutil.copytree(tmp_path / "running", after, ignore=shutil.ignore_patterns("*-shm", "*-wal", "lock"))
             (after / f"{DATABASE}-wal").write_bytes(log[:cut] + SPOIL[rest](log[cut:]))
             with a_store(after) as store:
-                reached.append(check(store, said) - said if store.positions() else -1 - said)
+                reached.append(check(after, store, said) - said if store.positions() else -1 - said)
             shutil.rmtree(after)
     assert set(reached) == ({1} if rest == "is there" else {0, 1}), "the last commit is there whole, or not at all"

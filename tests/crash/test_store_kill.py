@@ -11,8 +11,10 @@ import pytest
 
 from sentinel.model import Verdict
 from sentinel.store import Batch, Store
+from sentinel.store.asking import open_ledger
 from sentinel.store.connection import check_whole
 from sentinel.store.windows import N_SHARDS
+from tests.ledgers import Access, columns_of, listed
 from tests.unit.store_samples import (
     NOON,
     a_case,
@@ -39,6 +41,7 @@ def numbered(number: int) -> Batch:
     batch.evidence(case.id, f"f_{number}", a_place(number), b"record %d" % number)
     batch.owe(a_notification(f"occasion-{number}", case.id), "soc", b"%d" % number)
     batch.audit(an_entry(f"act {number}", case.id))
+    batch.access(columns_of([Access(NOON + number, 1, number)]))
     return batch
 
 
@@ -51,6 +54,8 @@ def commit_for_ever(folder: Path) -> None:
             print(number, flush=True)
             if number % 7 == 0:
                 store.checkpoint()
+            if number % 3 == 0:
+                store.compact_ledger()
 
 
 def reached(store: Store) -> int:
@@ -59,7 +64,7 @@ def reached(store: Store) -> int:
     return int(positions[0].state.removeprefix('{"offset":').removesuffix("}")) if positions else -1
 
 
-def check(store: Store, said: int) -> int:
+def check(folder: Path, store: Store, said: int) -> int:
     """Everything up to the last batch is there, whole, and that is at least what was said. Gives its number."""
     last = reached(store)
     assert last >= said
@@ -78,6 +83,8 @@ def check(store: Store, said: int) -> int:
     assert max(int(blob) for _, _, blob in windows.bases) == last
     assert store.verify_audit() == []
     check_whole(store._db)
+    found = listed(ledger := open_ledger(folder), ledger.of_actors([1], 0, 2 * NOON))
+    assert [each.subject for each in found] == sorted(numbers)
     return last
 
 
@@ -99,7 +106,7 @@ def test_a_killed_process_loses_nothing_it_said_and_leaves_nothing_half_done(tmp
             child.kill()
             said = [int(line) for line in child.stdout.read().split()]
         with a_store(tmp_path) as store:
-            last = check(store, max([last, *said]))
+            last = check(tmp_path, store, max([last, *said]))
     assert last >= KILLS
     with a_store(tmp_path) as store:
         assert [row.body for row in store.outbox_due("soc", NOON, 10)] == [b"%d" % number for number in range(CASES)]
