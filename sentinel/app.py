@@ -159,7 +159,9 @@ class Daemon:
 
     def _engine(self) -> Engine:
         key = self.vault.hash_key
-        gatherer = Gatherer(Hashes(key).__getitem__) if self.config.ledger else None
+        # Accesses of a time without the key are read again with it: then they come into the ledger.
+        is_kept = self.config.ledger and not self.custody.is_keyless
+        gatherer = Gatherer(Hashes(key).__getitem__) if is_kept else None
         engine = self.rulebook.engine(reading.views(self.config.sources), key, Purpose(gatherer=gatherer))
         windows = self.store.load_windows()
         state.restore(engine, windows.bases, windows.deltas)

@@ -22,6 +22,8 @@ from sentinel.store.folder import DATABASE
 from sentinel.vault import KeyUnavailable, Vault
 
 _SEALED_WORK: Final = ("window_deltas", "window_bases", "silences", "positions")
+_LEDGER: Final = ("ledger_tail", "ledger_segments", "ledger_actors")
+"""Nothing is added to it without the key: the accesses of this time are read again with it."""
 
 Unpaid = tuple[str, str, str]
 """A message nobody has taken yet and whose text cannot be read: case, occasion, channel."""
@@ -49,7 +51,7 @@ def make(state: Path, model: Path, folder: Path, fingerprint: str) -> list[Unpai
         connection.migrate(db, connection.shipped_migrations())
         with connection.telling(db), connection.transaction(db):
             unpaid = rows(db, "SELECT case_id, key, channel FROM outbox WHERE state IN ('pending', 'inflight')")
-            for table in _SEALED_WORK:
+            for table in (*_SEALED_WORK, *_LEDGER):
                 db.execute(f"DELETE FROM {table}")  # noqa: S608  (a constant)
             db.execute("DELETE FROM outbox WHERE state <> 'sent'")
             db.executemany("INSERT INTO positions VALUES (?, ?, ?)", stands)
