@@ -54,12 +54,31 @@ class RuleRow(TypedDict):
     candidates: float | None
 
 
+class ExceptionRow(TypedDict):
+    """One filter. `rules` is empty for every rule of its log source; `ends` is the first moment for which it does not
+    hold, None where it has no end. `left_out` are matches since the rules were loaded.
+    """
+
+    exception: str
+    file: str
+    rules: list[str]
+    ends: str | None
+    is_over: bool
+    approved_by: str | None
+    ticket: str | None
+    left_out: int
+
+
 class RulesAnswer(TypedDict):
-    """Every rule at work. `refused` are the problems for which the newest files are not; empty where they are."""
+    """Every rule at work. `refused` are the problems for which the newest files are not; empty where they are. `soon`
+    are exceptions that end within a week or are over, as sentences.
+    """
 
     since: str
     refused: list[str]
     rules: list[RuleRow]
+    exceptions: list[ExceptionRow]
+    soon: list[str]
 
 
 @dataclass(slots=True)
@@ -199,6 +218,27 @@ def _of_lanes(engine: Engine) -> Iterator[tuple[str, float]]:
 def _excepted(engine: Engine) -> defaultdict[str, int]:
     found: defaultdict[str, int] = defaultdict(int)
     for lane in engine.lanes.values():
-        for number, count in lane.filtered.items():
+        for (number, _), count in lane.filtered.items():
             found[engine.rules.detections[number].about.key] += count
     return found
+
+
+def exceptions(engine: Engine, now: Micros) -> list[ExceptionRow]:
+    """Every filter, in the order of their names."""
+    left_out: defaultdict[str, int] = defaultdict(int)
+    for lane in engine.lanes.values():
+        for (_, name), count in lane.filtered.items():
+            left_out[name] += count
+    return [
+        ExceptionRow(
+            exception=each.about.key,
+            file=each.about.file,
+            rules=list(each.rules),
+            ends=None if each.ends is None else rfc3339(each.ends),
+            is_over=each.ends is not None and each.ends <= now,
+            approved_by=each.about.additions.approved_by,
+            ticket=each.about.additions.ticket,
+            left_out=left_out[each.about.key],
+        )
+        for each in sorted(engine.rules.filters, key=lambda each: each.about.key)
+    ]

@@ -8,12 +8,13 @@ from importlib.metadata import version
 from typing import TYPE_CHECKING
 
 from sentinel import answers, reports
-from sentinel.activity import RulesAnswer
+from sentinel.activity import RulesAnswer, exceptions
 from sentinel.cases import joining
 from sentinel.cases.drill import drill, is_drill
 from sentinel.cases.moving import CaseError
 from sentinel.clock import Micros, rfc3339
 from sentinel.control import Request
+from sentinel.inspection import endings
 from sentinel.model import AuditEntry, Case, Verdict
 from sentinel.problems import did_you_mean
 from sentinel.silences import Silence
@@ -94,8 +95,13 @@ class Desk:
         daemon.pipeline.commit(now)
         daemon.lookout.tell_findings()
         activity.note_engine(daemon.engine, now)
-        rows = activity.rows(daemon.engine, daemon.pipeline.book)
-        return RulesAnswer(since=rfc3339(daemon.started), refused=activity.refused, rules=rows)
+        return RulesAnswer(
+            since=rfc3339(daemon.started),
+            refused=activity.refused,
+            rules=activity.rows(daemon.engine, daemon.pipeline.book),
+            exceptions=exceptions(daemon.engine, now),
+            soon=[each.message for each in endings(daemon.rulebook, now)],
+        )
 
     def _report(self, request: Request, now: Micros) -> Mapping[str, object]:
         daemon, asked = self._daemon, request.arguments

@@ -11,6 +11,7 @@ from dataclasses import replace
 from pathlib import Path
 
 from sentinel import config, files, formats, rulebook
+from sentinel.clock import DAY, Micros
 from sentinel.config import Config
 from sentinel.detect import route, ruletests
 from sentinel.detect.rules import PERSONAL_DATA, About
@@ -67,6 +68,26 @@ def prove(book: Rulebook, proven: frozenset[str] = frozenset()) -> tuple[list[Pr
         ]
         passed |= set() if failed else {digest}
     return problems, frozenset(passed)
+
+
+SOON: Micros = 7 * DAY
+"""How long before it ends an exception is told of."""
+
+
+def endings(book: Rulebook, now: Micros) -> list[Problem]:
+    """The exceptions that end within a week, and those that are over and do nothing any more."""
+    found = []
+    for each in book.rules.filters:
+        if each.ends is None or each.ends - now > SOON:
+            continue
+        day, days = each.about.additions.expires, (each.ends - now) // DAY
+        if each.ends <= now:
+            code, said, hint = "R069", f"is over since the end of {day}", "take its file away, or decide anew"
+        else:
+            left = "today" if days == 0 else f"in {days} day{'s' if days > 1 else ''}"
+            code, said, hint = "R068", f"ends {left}, with {day}", "every match stands again then; decide anew before"
+        found.append(Problem(each.place, code, f"the exception '{each.about.key}' {said}", hint, "warning"))
+    return found
 
 
 def _is_shipped(about: About) -> bool:

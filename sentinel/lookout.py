@@ -11,6 +11,7 @@ from sentinel.cases.judging import SENTINEL
 from sentinel.clock import DAY, MINUTE, SECOND, Micros
 from sentinel.clockwatch import ClockWatch, Jump
 from sentinel.detect import actorless, floods
+from sentinel.inspection import endings, log_problems
 from sentinel.losses import SILENT, UNREADABLE, Stops
 from sentinel.model import AuditEntry, Finding, Level, Mode
 from sentinel.ownfindings import own_finding
@@ -44,6 +45,7 @@ class Lookout:
         self._clock = ClockWatch(daemon.clock.now(), daemon.clock.passed())
         self._looked: Micros = 0
         self._seen: Micros = 0
+        self._day: Micros = 0
         self._stops = self._new_stops()
         self._tried_web = daemon.clock.now()
         self._troubles: dict[str, str] = {}
@@ -52,6 +54,7 @@ class Lookout:
     def begin_anew(self) -> None:
         """Another configuration is at work."""
         self._stops = self._new_stops()
+        self._day = 0
 
     def _new_stops(self) -> Stops:
         named = {each.name: each.options.silence for each in self._daemon.config.sources}
@@ -83,11 +86,18 @@ class Lookout:
             day = now - now % DAY
             daemon.pipeline.note(own_finding(actorless.RULE, actorless.TITLE, Level.LOW, day, name, source=name), now)
         daemon.renewal.look(now)
+        self._look_at_exceptions(now)
         daemon.supervisor.alive()
         if abs(now - self._seen) >= SEEN_AGAIN:
             self._seen = now
             with contextlib.suppress(StoreError):
                 daemon.store.seen(daemon.started, now)
+
+    def _look_at_exceptions(self, now: Micros) -> None:
+        """Once a day, and after a reload, what ends soon."""
+        if now // DAY != self._day:
+            self._day = now // DAY
+            log_problems(endings(self._daemon.rulebook, now))
 
     def _look_at_log(self) -> None:
         pipeline, size = self._daemon.pipeline, self._daemon.store.log_bytes()

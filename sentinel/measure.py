@@ -109,10 +109,14 @@ class Measure:
     def new_engine(self) -> None:
         """Counting begins again: an engine with new rules knows nothing of the old one's numbers."""
         self._seen.clear()
+        self.metrics.exception_ends.clear()
 
     def engine(self, engine: Engine) -> None:
         """Records, events, accesses, by source; what rules dropped or held back."""
         metrics = self.metrics
+        for each in engine.rules.filters:
+            if each.ends is not None:
+                metrics.exception_ends.labels(each.about.key).set(each.ends / SECOND)
         for name, lane in engine.lanes.items():
             counts = lane.counts
             for counter, total in (
@@ -129,6 +133,9 @@ class Measure:
                 self._count(counter, total, (str(id(counter)), name), name)
             for system, total in counts.accesses.items():
                 self._count(metrics.accesses, total, ("accesses", name, system), name, system)
+            for (number, exception), total in lane.filtered.items():
+                rule = engine.rules.detections[number].about.key
+                self._count(metrics.excepted, total, ("excepted", name, exception, rule), exception, rule)
             for kind, total in counts.errors.items():
                 self._count(metrics.record_errors, total, ("errors", name, kind), kind.partition(" ")[0])
             if lane.last_event is not None:

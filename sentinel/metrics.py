@@ -75,6 +75,10 @@ class Metrics:
         self.future = self._counter("future", "Events ahead of the clock by more than five minutes.", "source")
         self.no_time = self._counter("no_time", "Events without a time, given the time of the one before.", "source")
         self.findings = self._counter("findings", "Findings, by rule, level and mode.", "rule", "level", "mode")
+        self.excepted = self._counter("excepted", "Matches that an exception left out.", "exception", "rule")
+        self.exception_ends = self._gauge(
+            "exception_ends_timestamp_seconds", "When an exception is over, where it has an end.", "exception"
+        )
         self.suppressed = self._counter("suppressed", "Findings held back by a rule's suppression.", "rule")
         self.evictions = self._counter("evictions", "Window keys given up because a rule reached its limit.", "rule")
         self.record_errors = self._counter("record_errors", "Records whose judging failed by a bug of ours.", "type")

@@ -11,12 +11,13 @@ from typing import Annotated, Any
 import typer
 
 from sentinel import config
+from sentinel.clock import SystemClock
 from sentinel.commands.inputs import logs_of
 from sentinel.commands.output import ConfigOption, console, print_json, print_problems, print_table, safe
 from sentinel.config import Config
 from sentinel.detect.lane import Purpose
-from sentinel.inspection import inspect
-from sentinel.problems import Problem, Unusable
+from sentinel.inspection import endings, inspect
+from sentinel.problems import Problem, Unusable, by_severity
 from sentinel.rulebook import Rulebook
 from sentinel.sampling import Cost, Sample, Terms, sample
 
@@ -52,6 +53,8 @@ def command(
         loaded, book, problems = inspect(config.find(config_file))
     except Unusable as refused:
         loaded, book, problems = None, None, refused.problems
+    if book is not None:
+        problems = sorted([*problems, *endings(book, SystemClock().now())], key=by_severity)
     samples = _samples(loaded, book, sample_logs or []) if loaded is not None and book is not None else []
     problems = [*problems, *(problem for each in samples for problem in each.problems)]
     if output is CheckOutput.JSON:

@@ -9,7 +9,7 @@ import typer
 
 from sentinel import config as configuration
 from sentinel import files, inspection
-from sentinel.activity import RuleRow, RulesAnswer
+from sentinel.activity import ExceptionRow, RuleRow, RulesAnswer
 from sentinel.commands import editing
 from sentinel.commands.daemon import SocketOption, ask_daemon
 from sentinel.commands.output import (
@@ -51,7 +51,13 @@ def status(
     and the old ones are still at work.
     """
     answer = ask_daemon("rules.status", {}, config, socket)
-    found: RulesAnswer = {"since": answer["since"], "refused": answer["refused"], "rules": answer["rules"]}
+    found: RulesAnswer = {
+        "since": answer["since"],
+        "refused": answer["refused"],
+        "rules": answer["rules"],
+        "exceptions": answer["exceptions"],
+        "soon": answer["soon"],
+    }
     if output is Output.JSON:
         print_json(found)
     else:
@@ -130,10 +136,20 @@ def _show(found: RulesAnswer, *, every: bool) -> None:
         terminal.print(f"{quiet} more have done nothing or only feed others: --all", style="dim")
     ours = str(files.shipped("rules"))  # these are for logs of many kinds, and nobody has all of their fields
     notes = [note for row in rows if every or not row["file"].startswith(ours) for note in _notes(row)]
+    if found["exceptions"]:
+        terminal.print()
+        print_table(("exception", "of", "ends", "left out#", "approved by"), map(_exception, found["exceptions"]))
+    notes += found["soon"]
     if notes:
         terminal.print()
         for note in notes:
             terminal.print(safe(note), style="yellow")
+
+
+def _exception(row: ExceptionRow) -> tuple[str, ...]:
+    approved = " ".join(each for each in (row["approved_by"], row["ticket"]) if each)
+    ends = "never" if row["ends"] is None else "is over" if row["is_over"] else row["ends"][:16].replace("T", " ")
+    return row["exception"], ", ".join(row["rules"]) or "any", ends, f"{row['left_out']:,}", approved or "nobody"
 
 
 def _has_news(row: RuleRow) -> bool:

@@ -132,8 +132,8 @@ class Lane:
         self._walked: tuple[Block | None, int, Micros] = (None, 0, 0)
 
     @property
-    def filtered(self) -> dict[int, int]:
-        """By the number of a rule, how many events only its filters left out."""
+    def filtered(self) -> dict[tuple[int, str], int]:
+        """By the number of a rule and the name of a filter, how many events only the filter left out."""
         return self._plans.filtered
 
     @property

@@ -10,7 +10,7 @@ from collections.abc import Iterable, Mapping
 from datetime import UTC, date, datetime, time
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
-from sentinel.clock import DAY, from_datetime
+from sentinel.clock import DAY, Micros, from_datetime, rfc3339
 from sentinel.detect import correlations, placing
 from sentinel.detect.additions import Additions
 from sentinel.detect.conditions import read as read_condition
@@ -172,7 +172,7 @@ def _detection(draft: Draft, about: About, lists: Texts) -> Detection | None:
 def _filter(draft: Draft, about: About, lists: Texts) -> Filter | None:
     selections = _selections(draft, about, "filter", lists)
     node = _condition(draft, "filter", selections)
-    over = _end_of(draft, about.additions.expires)
+    end = _end_of(draft, about.additions.expires)
     placing.check(draft, about.additions, "filter")
     if node is None or not draft.is_sound:
         return None
@@ -182,22 +182,28 @@ def _filter(draft: Draft, about: About, lists: Texts) -> Filter | None:
         about=about,
         logsource=logsource_of(draft),
         selections=selections,
-        condition=node if over is None else AnyOf((over, node)),
+        condition=node if end is None else AnyOf((_from(end), node)),
         rules=tuple(str(each) for each in listed),
+        ends=end,
+        place=draft.span(("sentinel", "expires") if end is not None else ()),
     )
 
 
-def _end_of(draft: Draft, expires: str | None) -> Item | None:
-    """What holds for events after the day on which an exception ends (UTC): from then on every match stands."""
+def _end_of(draft: Draft, expires: str | None) -> Micros | None:
+    """When the day is over on which an exception ends (UTC)."""
     if expires is None:
         return None
     try:
-        end = from_datetime(datetime.combine(date.fromisoformat(expires), time.min, UTC)) + DAY
+        return from_datetime(datetime.combine(date.fromisoformat(expires), time.min, UTC)) + DAY
     except ValueError:
         hint = "a day such as 2026-12-31; the exception still holds on it"
         draft.error(("sentinel", "expires"), "R049", f"'{expires}' is no day", hint)
         return None
-    return Item("expires", TIME_FIELD, (expires,), lambda event: event.time >= end, None, ())
+
+
+def _from(end: Micros) -> Item:
+    """What holds for events from then on: every match of them stands."""
+    return Item("expires", TIME_FIELD, (rfc3339(end),), lambda event: event.time >= end, None, ())
 
 
 def _filtered(detections: list[Detection], filters: list[tuple[Draft, Filter]]) -> tuple[Detection, ...]:

@@ -70,7 +70,7 @@ class Plans(dict[Key, Plan]):
         foregone: Mapping[access.Entry, Foregone] = MappingProxyType({}),
     ) -> None:
         super().__init__()
-        self.filtered: dict[int, int] = {}
+        self.filtered: dict[tuple[int, str], int] = {}
         self._plain = plain
         self._personal = sorted(detections.keys() - set(plain))
         self._detections = detections
@@ -131,16 +131,17 @@ class Plans(dict[Key, Plan]):
     def _test(self, number: int, condition: Node | bool) -> Test:
         """The condition and the rule's filters; what only these left out is counted."""
         matches = (lambda _: True) if isinstance(condition, bool) else test(condition)
-        stands = [test(each.condition) for each in self._detections[number].filters]
+        stands = [(each.about.key, test(each.condition)) for each in self._detections[number].filters]
         if not stands:
             return matches
 
         def holds(event: Event) -> bool:
             if not matches(event):
                 return False
-            if all(stand(event) for stand in stands):
-                return True
-            self.filtered[number] = self.filtered.get(number, 0) + 1
-            return False
+            for name, stand in stands:
+                if not stand(event):
+                    self.filtered[number, name] = self.filtered.get((number, name), 0) + 1
+                    return False
+            return True
 
         return holds

@@ -10,6 +10,7 @@ from sentinel.clock import Micros
 from sentinel.detect.additions import Additions
 from sentinel.detect.match import Node, Selection
 from sentinel.model import Level, LogSource, Mode
+from sentinel.problems import Span
 
 PERSONAL_DATA = "personal_data_access"
 """The logsource category of every access that the inventory knows, whatever log it stands in."""
@@ -101,7 +102,8 @@ class Detection:
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Filter:
     """An exception: an event it holds for does not count as a match of its rules. `condition` is what must hold for
-    the match to stand (the author writes `not selection`). `rules` is empty for every rule of the log source.
+    the match to stand (the author writes `not selection`). `rules` is empty for every rule of the log source. An
+    exception with an end holds for events before `ends`, which is said at `place`.
     """
 
     about: About
@@ -109,6 +111,8 @@ class Filter:
     selections: dict[str, Selection]
     condition: Node
     rules: tuple[str, ...]
+    ends: Micros | None
+    place: Span
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

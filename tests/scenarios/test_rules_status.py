@@ -167,3 +167,50 @@ def test_the_table_fits_and_json_has_every_rule(
     assert "kim" not in shown
     assert run(watch, "status", "--output", "json") == 0
     assert [row["rule"] for row in json.loads(capsys.readouterr().out)["rules"]] == ["many", "read"]
+
+
+EXCEPTION = """---
+title: The archive is moved
+name: archive_is_moved
+logsource: {category: personal_data_access}
+filter:
+  rules: [read]
+  selection: {access.actor: mover}
+  condition: not selection
+sentinel: {expires: "2026-03-09", approved_by: dpo@example.org, ticket: CHG-7}
+"""
+
+
+def test_an_exception_is_counted_told_of_a_week_before_its_end_and_ends_by_itself(
+    watch: Watch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    path = watch.folder / "rules" / "many.yml"
+    path.write_text(path.read_text(encoding="utf-8") + EXCEPTION, encoding="utf-8")
+    watch.ask("reload")
+    watch.read("mover", range(7))
+    watch.turn()
+    watch.clock.move_to(watch.clock.now() + SECOND)
+    watch.turn(1)
+    registry = watch.daemon.metrics.registry
+    labels = {"exception": "archive_is_moved"}
+    assert registry.get_sample_value("sentinel_excepted_total", {**labels, "rule": "read"}) == 7
+    assert registry.get_sample_value("sentinel_exception_ends_timestamp_seconds", labels) == 1_773_100_800
+    assert run(watch, "status") == 0
+    shown = capsys.readouterr().out
+    assert "archive_is_moved  read  2026-03-10 00:00         7  dpo@example.org CHG-7" in shown
+    assert "the exception 'archive_is_moved' ends in 5 days, with 2026-03-09" in shown
+    assert watch.cases() == []
+    watch.clock.move_to(watch.clock.now() + 6 * DAY)
+    watch.read("mover", range(7))
+    watch.turn()
+    assert len(watch.cases()) == 1
+    run(watch, "status")
+    assert "is over since the end of 2026-03-09" in capsys.readouterr().out
+
+
+def test_check_warns_of_an_exception_that_is_over(watch: Watch, capsys: pytest.CaptureFixture[str]) -> None:
+    path = watch.folder / "rules" / "many.yml"
+    path.write_text(path.read_text(encoding="utf-8") + EXCEPTION, encoding="utf-8")
+    with pytest.raises(SystemExit):
+        cli.main(["check", "-c", str(watch.folder / "sentinel.yaml")])
+    assert "R069 warning: the exception 'archive_is_moved' is over" in capsys.readouterr().err

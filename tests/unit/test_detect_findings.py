@@ -215,7 +215,7 @@ def test_a_filtered_event_is_no_match_and_is_counted_as_filtered() -> None:
     engine = an_engine(rules_of(SINGLE, exception))
     found = judged(engine, record(), record(who="lee"))
     assert [finding.evidence[0].offset for finding in found] == [len(json_lines([record()]))]
-    assert engine.lanes["app"].filtered == {0: 1}
+    assert engine.lanes["app"].filtered == {(0, "e"): 1}
 
 
 # --- time ------------------------------------------------------------------------------------------------------
