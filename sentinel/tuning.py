@@ -247,3 +247,12 @@ def no_longer(tuned: Tuned, setting: Setting) -> Iterator[Group]:
     """The groups that the rule finds as it stands and would not find then."""
     groups = tuned.trials[setting].groups
     return (group for group in tuned.current.groups if group not in groups)
+
+
+def too_often(tuned: Tuned, target: Target, kept: Sequence[tuple[str, str]] = ()) -> list[Group]:
+    """The groups for which the rule alone fires again and again, and more often than is wished, the most often first;
+    without those that must be found.
+    """
+    most = max(1, target.count * tuned.length / target.per)
+    groups = tuned.current.groups.most_common()
+    return [group for group, count in groups if count > most and group and not any(pair in group for pair in kept)]

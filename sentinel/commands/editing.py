@@ -56,3 +56,15 @@ def _replace(file: Path, content: bytes) -> None:
             raise
     except OSError as error:
         raise CommandError(f"'{file}' cannot be written: {(error.strerror or 'it failed').lower()}") from error
+
+
+def create(file: Path, text: str) -> None:
+    """A new file that its owner alone may read. Raises CommandError where there is one, or it cannot be made."""
+    try:
+        descriptor = os.open(file, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, 0o600)
+        with os.fdopen(descriptor, "w", encoding="utf-8") as new:
+            new.write(text)
+    except FileExistsError:
+        raise CommandError(f"'{file}' is there already, and is left as it is") from None
+    except OSError as error:
+        raise CommandError(f"cannot write '{file}': {(error.strerror or '').lower()}") from None

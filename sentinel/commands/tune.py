@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import re
 from collections.abc import Sequence
-from typing import Annotated
+from functools import partial
+from pathlib import Path
+from typing import Annotated, NamedTuple
 
 import typer
 
-from sentinel import durations
-from sentinel.clock import DAY, HOUR, Micros
+from sentinel import durations, excepting
+from sentinel.clock import DAY, HOUR, Micros, SystemClock, to_datetime
 from sentinel.commands import editing, inputs, tune_view
 from sentinel.commands.inputs import Wishes
 from sentinel.commands.masking import Mask, RevealOption
@@ -17,12 +19,13 @@ from sentinel.commands.output import CommandError, ConfigOption, Output, OutputO
 from sentinel.commands.progress import reading
 from sentinel.detect.rules import Correlation, Detection, RuleSet
 from sentinel.problems import did_you_mean
-from sentinel.tuning import MOST_SETTINGS, Setting, Target, Tuned, fixed, settings, suggestion, tune
+from sentinel.tuning import MOST_SETTINGS, Setting, Target, Tuned, fixed, settings, suggestion, too_often, tune
 
 EXAMPLES = (
     "sentinel tune bulk_access /var/log/nginx/portal.log*",
     "sentinel tune bulk_access --at-most 2/d --thresholds 60,80,100 --windows 10m,1h portal.log",
     "sentinel tune bulk_access --must-find access.actor=kim --write portal.log",
+    "sentinel tune bulk_access --must-find access.actor=kim --exceptions rules/exceptions.yml portal.log*",
 )
 
 ThresholdsOption = Annotated[
@@ -36,6 +39,10 @@ MustFindOption = Annotated[
     list[str] | None,
     typer.Option("--must-find", metavar="FIELD=VALUE", help="A true case that stays found.", show_default=False),
 ]
+ExceptionsOption = Annotated[
+    Path | None,
+    typer.Option("--exceptions", metavar="FILE", help="Propose filters for who fires too often.", show_default=False),
+]
 WriteOption = Annotated[bool, typer.Option("--write", help="Put the suggested threshold into the rule's file.")]
 
 
@@ -47,6 +54,7 @@ def command(  # noqa: PLR0913  (one argument an option)
     at_most: TargetOption = "1/w",
     must_find: MustFindOption = None,
     write: WriteOption = False,
+    exceptions: ExceptionsOption = None,
     rules: inputs.RulesOption = None,
     inventory: inputs.InventoryOption = None,
     log_format: inputs.FormatOption = None,
@@ -79,6 +87,8 @@ def command(  # noqa: PLR0913  (one argument an option)
         print_json(tune_view.rows(chosen, tuned, target, best, mask))
     else:
         tune_view.show(chosen, tuned, target, best, mask, kept)
+    if exceptions is not None:
+        _except(gathered, chosen, tuned, Wanted(target, kept), exceptions, mask)
     for trouble in tuned.troubles:
         print_trouble(f"'{trouble.path}' could not be read to its end: {trouble.reason}")
     if write:
@@ -110,6 +120,43 @@ def _write(rule: Correlation | Detection, tuned: Tuned, best: Setting | None) ->
     threshold = best.threshold - 1 if operator == "gt" and isinstance(best.threshold, int) else best.threshold
     editing.change(rule.about, ("correlation", "condition", operator), threshold)
     tune_view.print_written(rule.about.file, operator, condition[operator], threshold, rule.about.key)
+
+
+class Wanted(NamedTuple):
+    """What is wished: how often at most, and whom the rule must go on finding."""
+
+    target: Target
+    kept: Sequence[tuple[str, str]]
+
+
+def _except(
+    gathered: inputs.Inputs,
+    rule: Correlation | Detection,
+    tuned: Tuned,
+    wanted: Wanted,
+    file: Path,
+    mask: Mask,
+) -> None:
+    """Proposes exceptions for those who alone fire more often than is wished, and writes them into a new file."""
+    if tuned.troubles:
+        raise CommandError("no exception is proposed: not all that was given could be read")
+    groups = too_often(tuned, wanted.target, wanted.kept)
+    expires = to_datetime(SystemClock().now() + LASTS).date().isoformat()
+    with reading(gathered.logs, times=1 + len(groups[: excepting.MOST])) as progress:
+        run = partial(excepting.findings, logs=gathered.logs, key=inputs.KEY, progress=progress)
+        found = excepting.propose(gathered.book, rule, groups, excepting.Terms(wanted.kept, expires), run)
+    if found.exempt:
+        editing.create(file, HEAD + excepting.document(found.exempt))
+    tune_view.print_exceptions(found, str(file), expires, mask)
+
+
+HEAD = """\
+# Proposed from what the logs show; it names people, so keep it where your other rules are. Before you use it: say who
+# approved it (approved_by) and where that is written down (ticket), and whether it needs to be for so long.
+"""
+
+LASTS: Micros = 90 * DAY
+"""How long a proposed exception lasts, from today."""
 
 
 # --- options -----------------------------------------------------------------------------------------------

@@ -13,6 +13,7 @@ from sentinel.clock import DAY, HOUR, SECOND, Micros, rfc3339
 from sentinel.commands.masking import Mask
 from sentinel.commands.output import console, print_table, safe
 from sentinel.detect.rules import Correlation, Detection
+from sentinel.excepting import Proposed
 from sentinel.tuning import Group, Setting, Target, Trial, Tuned, fixed, no_longer
 
 Rule = Correlation | Detection
@@ -201,6 +202,22 @@ def print_written(file: str, operator: str, before: float, after: float, rule: s
     terminal = console(error=True)
     terminal.print(safe(f"{file}: {operator}: {before} -> {after}"), style="green")
     terminal.print(safe(f"    its own tests may want other numbers now: sentinel test {rule}"))
+
+
+def print_exceptions(found: Proposed, file: str, expires: str, mask: Mask) -> None:
+    """What exceptions would silence, on standard error: the file alone names anybody."""
+    terminal = console(error=True)
+    terminal.print()
+    for group in found.refused:
+        terminal.print(safe(f"No exception for {mask.words(group)}: it would silence a true case."), style="yellow")
+    if not found.exempt:
+        terminal.print("No exception to propose: nobody alone fires more often than is wished.")
+        return
+    for each in found.exempt:
+        silenced = ", ".join(f"{count:,} of {name}" for name, count in each.silenced.most_common())
+        terminal.print(safe(f"An exception for {mask.words(each.group)} takes away {silenced}."))
+    terminal.print(safe(f"Written to {file}, with names in clear, to the end of {expires}."), style="green")
+    terminal.print("    say in it who approved it, and put it beside your rules: sentinel check")
 
 
 # --- programs ----------------------------------------------------------------------------------------------

@@ -6,7 +6,8 @@ specification, or accept without a word, is caught here first. A rule with an er
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import replace
 from datetime import UTC, date, datetime, time
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
@@ -214,16 +215,19 @@ def _filtered(detections: list[Detection], filters: list[tuple[Draft, Filter]]) 
             if reference not in known:
                 hint = correlations.nearest(reference, known)
                 draft.warn(("filter", "rules"), "R004", f"there is no rule '{reference}' to filter", hint)
-    return tuple(
-        Detection(
-            about=rule.about,
-            logsource=rule.logsource,
-            selections=rule.selections,
-            condition=rule.condition,
-            filters=tuple(each for _, each in filters if _is_for(each, rule)),
-        )
-        for rule in detections
-    )
+    return tuple(_with(rule, [each for _, each in filters]) for rule in detections)
+
+
+def with_filters(rules: RuleSet, more: Sequence[Filter]) -> RuleSet:
+    """The rules as they are with these exceptions too."""
+    ready = tuple(_with(rule, more) for rule in rules.detections)
+    by_key = {rule.about.key: rule for rule in ready}
+    joined = tuple(correlations.with_rules(each, by_key) for each in rules.correlations)
+    return replace(rules, detections=ready, correlations=joined, filters=(*rules.filters, *more))
+
+
+def _with(rule: Detection, filters: Sequence[Filter]) -> Detection:
+    return replace(rule, filters=(*rule.filters, *(each for each in filters if _is_for(each, rule))))
 
 
 def _is_for(exception: Filter, rule: Detection) -> bool:

@@ -201,3 +201,57 @@ def test_what_cannot_be_meant_is_said(bench: Bench, rule: str, options: list[str
     bench.run("tune", rule, *options)
     assert bench.code == 1
     assert said in bench.said
+
+
+# --- exceptions ------------------------------------------------------------------------------------------------
+
+NIGHTLY = "CORP\\\\batch*"
+"""A login name full of signs, as the log has it."""
+
+
+@pytest.fixture
+def nightly(bench: Bench, tmp_path: Path) -> Bench:
+    """Every night one account reads sixty patients, one night kim does, and twice lee, who must be found."""
+    bench.rules.write_text(RULES, encoding="utf-8")
+    bench.log = tmp_path / "nightly.log"
+    line = '10.0.0.1 - {} [0{}/Mar/2026:02:{:02}:{:02} +0000] "GET /api/patients/{} HTTP/1.1" 200 9 "-" "-"\n'
+    readers = [(NIGHTLY, day) for day in range(1, 7)] + [("kim", 2), ("lee", 7), ("lee", 8)]
+    with bench.log.open("w", encoding="ascii") as file:
+        for who, day in sorted(readers, key=lambda each: each[1]):
+            file.writelines(line.format(who, day, number // 60, number % 60, number) for number in range(60))
+    return bench
+
+
+def test_an_exception_takes_away_who_fires_every_night_and_nobody_else(nightly: Bench, tmp_path: Path) -> None:
+    before = nightly.replayed("many_patients")
+    assert len(before) == 9
+    file = tmp_path / "exceptions.yml"
+    nightly.run("tune", "many_patients", "--at-most", "3/w", "--exceptions", str(file))
+    assert nightly.code == 0
+    assert "An exception for access.actor=#1 takes away 6 of many_patients." in nightly.said
+    assert "batch" not in nightly.said
+    assert file.stat().st_mode & 0o777 == 0o600
+    nightly.rules.write_text(f"{RULES}---\n{file.read_text(encoding='utf-8')}", encoding="utf-8")
+    assert nightly.replayed("many_patients") == ["kim", "lee", "lee"]
+
+
+def test_an_exception_that_silences_a_true_case_is_not_proposed(nightly: Bench, tmp_path: Path) -> None:
+    file = tmp_path / "exceptions.yml"
+    marks = ("--must-find", "access.actor=lee", "--at-most", "1/w", "--exceptions", str(file))
+    nightly.run("tune", "many_patients", *marks)
+    assert "lee" not in file.read_text(encoding="utf-8")
+    # An exception of a rule that groups by what the true case is about would take it away too.
+    grouped = RULES.replace("group-by: [access.actor]", "group-by: [source.ip]")
+    nightly.rules.write_text(grouped, encoding="utf-8")
+    file.unlink()
+    nightly.run("tune", "many_patients", *marks)
+    assert "No exception for source.ip=#1: it would silence a true case." in nightly.said
+    assert not file.exists()
+
+
+def test_exceptions_are_written_over_nothing(nightly: Bench, tmp_path: Path) -> None:
+    file = tmp_path / "exceptions.yml"
+    file.write_text("mine\n", encoding="utf-8")
+    nightly.run("tune", "many_patients", "--exceptions", str(file))
+    assert (nightly.code, file.read_text(encoding="utf-8")) == (1, "mine\n")
+    assert "is there already" in nightly.said
