@@ -34,6 +34,7 @@ COMMANDS = {
     "rules": "What each rule of the running daemon does, and from shadow to enforce.",
     "case": "The life of a case: list, show, confirm, notify, close and more.",
     "channel": "The ways to reach people: how each stands, a test message, and what was given up sent again.",
+    "elastic": "An Elasticsearch cluster made ready for findings and cases.",
     "silence": "For a time, hear nothing of certain cases; they open and their clocks run as ever.",
     "report": "What was watched, found, decided and told in a period.",
     "audit": "The audit trail held against its chain.",

@@ -16,8 +16,9 @@ from collections.abc import Iterable, Mapping
 from random import Random
 from typing import Protocol
 
-from sentinel.channels.base import Attempt, Channel, Later, Never, Outcome, Sent
+from sentinel.channels.base import Attempt, Channel, Later, Never, Outcome, Register, Sent
 from sentinel.clock import MINUTE, SECOND, Clock, Micros
+from sentinel.shipping import Shelf, Shipment
 from sentinel.store.errors import StoreError
 from sentinel.store.outbox import OutboxRow
 from sentinel.vault import VaultError
@@ -45,14 +46,11 @@ _STORE_PAUSE = 2.0
 _log = logging.getLogger(__name__)
 
 
-class Outbox(Protocol):
+class Outbox(Shelf, Protocol):
     """What the courier asks of the store. A message is known by its id and its channel."""
 
     def outbox_due(self, channel: str, now: Micros, limit: int) -> list[OutboxRow]:
         """What may be tried now, of each case only the first message not yet paid."""
-
-    def next_due(self, channel: str) -> Micros | None:
-        """When there will next be something to try."""
 
     def mark_inflight(self, message_id: str, channel: str) -> None:
         """An attempt begins."""
@@ -199,7 +197,11 @@ class Courier:
         self._threads: dict[str, threading.Thread] = {}
         for channel in channels:
             jitter = random or Random()  # noqa: S311  (it is no secret)
-            work = Round(outbox, channel, clock, reports, jitter, rates.get(channel.name, PER_MINUTE))
+            work = (
+                Shipment(outbox, channel, clock, reports, jitter)
+                if isinstance(channel, Register)
+                else Round(outbox, channel, clock, reports, jitter, rates.get(channel.name, PER_MINUTE))
+            )
             wake = self._wakes[channel.name] = threading.Event()
             self._threads[channel.name] = threading.Thread(
                 target=self._run, args=[channel.name, work, wake], name=f"courier-{channel.name}", daemon=True
@@ -234,7 +236,7 @@ class Courier:
             thread.join(min(seconds, max(0.0, (until - self._clock.now()) / SECOND)))
         return not any(thread.is_alive() for thread in started)
 
-    def _run(self, name: str, work: Round, wake: threading.Event) -> None:
+    def _run(self, name: str, work: Round | Shipment, wake: threading.Event) -> None:
         while not self._stopping.is_set():
             try:
                 seconds = work.pay(self._stopping)

@@ -368,6 +368,18 @@ class Notification:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Document:
+    """What a register outside is to hold of a finding or a case. `id` follows from what it tells of: the same document
+    has the same id, for ever. `case_id` is empty where it belongs to no case.
+    """
+
+    id: str
+    case_id: str
+    owed_at: Micros
+    body: bytes
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class AuditEntry:
     """What was done, by whom, why. `detail` may hold personal data and is stored encrypted."""
 

@@ -203,14 +203,17 @@ class Pipeline:
 
     def _decide(self, finding: Finding, block: Block | None, now: Micros) -> None:
         self.findings.append(finding)
-        if not concerns_a_case(finding):
-            return
+        case_id = self._take_up(finding, block, now) if concerns_a_case(finding) else ""
+        self.telling.file_finding(self._batch, finding, case_id, self._names.pseudonym, now)
+
+    def _take_up(self, finding: Finding, block: Block | None, now: Micros) -> str:
+        """The finding opens a case or joins one: its id, empty where its episode goes on after the decision."""
         # Read again with a key that was missing, or as a copy of the state is: its case has been opened and told.
         if not finding.update and self._records.case_of_finding(finding.id) is not None:
             finding = replace(finding, update=True)
         known = self._case_for(finding)
         if finding.update and (known is None or known.state not in RUNNING_STATES):
-            return
+            return ""
         key = identity.key_of(finding)
         key_hash = known.key_hash if finding.update and known else self._names.hash64(identity.key_text(key))
         tags = known.key if finding.update and known else identity.tags_of(key, self._names.pseudonym)
@@ -231,6 +234,7 @@ class Pipeline:
             self._digests.add(case.id)
         for place in finding.evidence:
             self._batch.evidence(case.id, finding.id, place, self._masked(place, self._raw(place, block), now))
+        return case.id
 
     def _case_for(self, finding: Finding) -> Case | None:
         """The case the finding is in already, else the undecided one with its key."""
@@ -339,6 +343,7 @@ class Pipeline:
         self.book.apply(verdict)
         self._batch.verdict(verdict)
         self._is_urgent = self._is_urgent or bool(verdict.owed)
+        self.telling.file_case(self._batch, verdict.case, now)
         self.telling.tell(self._batch, verdict.owed, now)
 
     def redirect(self, case_id: str, key: str, channel: str, reason: str, fallback: Iterable[str], now: Micros) -> None:

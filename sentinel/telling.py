@@ -9,10 +9,11 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Mapping, Sequence
 
 from sentinel import silences
+from sentinel.cases.identity import tags_of
 from sentinel.cases.storm import HELD, Storm, gathered
-from sentinel.channels.base import Channel
+from sentinel.channels.base import Channel, Register
 from sentinel.clock import Micros
-from sentinel.model import Notification
+from sentinel.model import Case, Finding, Notification
 from sentinel.routing import NEWS, kind_of
 from sentinel.silences import Silence
 from sentinel.store.batch import Batch
@@ -45,6 +46,7 @@ class Telling:
         self.silences: list[Silence] = []
         self.silenced = 0
         self._channels = channels
+        self._registers = {name: each for name, each in channels.items() if isinstance(each, Register)}
         self._route = route
         self._reword = reword
         self._ungathered = ungathered
@@ -62,6 +64,20 @@ class Telling:
             else:
                 batch.audit(silences.held_back(silence, notification))
                 self.silenced += 1
+
+    def file_case(self, batch: Batch, case: Case, now: Micros) -> None:
+        """The case as it is now is owed to every register."""
+        for name, register in self._registers.items():
+            batch.file(register.case(case, now), name)
+
+    def file_finding(
+        self, batch: Batch, finding: Finding, case_id: str, pseudonym: Callable[[str, str], str], now: Micros
+    ) -> None:
+        """The finding is owed to every register; `case_id` is empty where no case took it up."""
+        if self._registers:
+            group = [f"{field}={tag}" for field, tag in tags_of(finding.group, pseudonym)]
+            for name, register in self._registers.items():
+                batch.file(register.finding(finding, case_id, group, now), name)
 
     def owe(self, batch: Batch, notification: Notification, names: Iterable[str], *, is_gathered: bool = False) -> None:
         """The message is owed to these channels, or gathered for them."""

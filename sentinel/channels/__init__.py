@@ -10,6 +10,7 @@ from sentinel.channels.apprise import AppriseOptions, make_apprise
 from sentinel.channels.base import Channel, ChannelError, ChannelOptions
 from sentinel.channels.command import CommandOptions, make_command
 from sentinel.channels.discord import DiscordOptions, make_discord
+from sentinel.channels.elasticsearch import ElasticsearchOptions, make_elasticsearch
 from sentinel.channels.email import EmailOptions, make_email
 from sentinel.channels.google_chat import GoogleChatOptions, make_google_chat
 from sentinel.channels.journal import JournalOptions, make_journal
@@ -27,6 +28,7 @@ TYPES: Mapping[str, tuple[type[ChannelOptions], Callable[..., Channel]]] = {
     "apprise": (AppriseOptions, make_apprise),
     "command": (CommandOptions, make_command),
     "discord": (DiscordOptions, make_discord),
+    "elasticsearch": (ElasticsearchOptions, make_elasticsearch),
     "email": (EmailOptions, make_email),
     "google_chat": (GoogleChatOptions, make_google_chat),
     "journal": (JournalOptions, make_journal),

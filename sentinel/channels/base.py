@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Protocol
+from typing import Protocol, runtime_checkable
 
 from pydantic import BaseModel, ConfigDict, Field
 
 from sentinel.clock import Micros
-from sentinel.model import Notification
+from sentinel.model import Case, Document, Finding, Notification
 
 
 @dataclass(frozen=True, slots=True)
@@ -66,6 +67,23 @@ class Channel(Protocol):
 
     def send(self, attempt: Attempt) -> Outcome:
         """One attempt, bounded in time and size."""
+
+
+@runtime_checkable
+class Register(Channel, Protocol):
+    """A channel that besides messages takes a document of every finding and of every case as it changes, many at once.
+
+    It recognises a repeat by the id of the document, so that nothing in it says that it may be one.
+    """
+
+    def finding(self, finding: Finding, case_id: str, group: Sequence[str], now: Micros) -> Document:
+        """The document of a finding, in that case if any; `group` is whom it is about, `FIELD=PSEUDONYM` each."""
+
+    def case(self, case: Case, now: Micros) -> Document:
+        """The document of this revision of the case."""
+
+    def send_all(self, attempts: Sequence[Attempt]) -> list[Outcome] | Later:
+        """One attempt for all, bounded in time: an outcome for each in their order, or why none can be had now."""
 
 
 class ChannelError(Exception):

@@ -6,7 +6,7 @@ from collections.abc import Iterable, Mapping
 
 from sentinel.accesses import Accesses
 from sentinel.clock import Micros
-from sentinel.model import AuditEntry, Evidence, Gap, Notification, Position, Verdict
+from sentinel.model import AuditEntry, Document, Evidence, Gap, Notification, Position, Verdict
 from sentinel.store.coverage import Read
 
 
@@ -22,6 +22,7 @@ class Batch:
         self.verdicts: list[Verdict] = []
         self.pieces: list[tuple[str, str, Evidence, bytes | None]] = []
         self.owed: list[tuple[Notification, str, bytes, Micros]] = []
+        self.filed: list[tuple[Document, str]] = []
         self.settled: list[tuple[str, str, str]] = []
         self.entries: list[AuditEntry] = []
         self.touched: dict[str, set[int]] = {}
@@ -69,6 +70,10 @@ class Batch:
         """The message is to be sent through the channel, as these bytes, at once or not before that moment."""
         self.owed.append((notification, channel, body, max(notification.owed_at, not_before)))
 
+    def file(self, document: Document, channel: str) -> None:
+        """The document is owed to the register that the channel is."""
+        self.filed.append((document, channel))
+
     def settle(self, message_id: str, channel: str, by: str) -> None:
         """The message is owed no more, if nobody has taken it yet: the message `by` tells the same."""
         self.settled.append((message_id, channel, by))
@@ -101,7 +106,7 @@ class Batch:
             and not any(
                 (
                     *(self.positions, self.forgotten, self.gaps, self.bases, self.verdicts, self.pieces),
-                    *(self.owed, self.settled, self.entries, any(self.touched.values()), self.split),
+                    *(self.owed, self.filed, self.settled, self.entries, any(self.touched.values()), self.split),
                     self.covered,
                 )
             )

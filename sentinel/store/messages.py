@@ -6,7 +6,7 @@ Rules of this file: as of store.py. Every method may be called from any thread; 
 from __future__ import annotations
 
 import threading
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
@@ -85,6 +85,23 @@ class Messages(Connected):
         """The channel will not take the message, however often it is tried."""
         with self._writing() as db:
             outbox.mark_never(db, message_id, channel, reason)
+
+    def waiting(self, channel: str, now: Micros, limit: int) -> list[OutboxRow]:
+        """At most `limit` messages and documents of a register to try now, in the order they were owed."""
+        with self._reading() as db:
+            return outbox.waiting(db, self._vault, channel, now, limit)
+
+    def settle_documents(
+        self,
+        channel: str,
+        now: Micros,
+        sent: Iterable[str],
+        later: Iterable[tuple[str, Micros, str]],
+        never: Iterable[tuple[str, str]],
+    ) -> None:
+        """How a register took each, in one transaction."""
+        with self._writing() as db:
+            outbox.settle_documents(db, channel, now, sent, later, never)
 
     def hurry(self, by: Micros) -> None:
         """Everything that waits is tried so much earlier by the clock, which was set back by that."""

@@ -8,18 +8,22 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 from dataclasses import dataclass
-from typing import Final
+from typing import Any, Final
 
 import apsw
 
 from sentinel.clock import MINUTE, Micros
-from sentinel.model import Notification
+from sentinel.model import Document, Notification
 from sentinel.store.connection import Row, number, row, rows
 from sentinel.store.errors import StoreError
 from sentinel.vault import KeyUnavailable, Vault
 
 LONGEST_WAIT: Micros = 70 * MINUTE
 """Nothing is put back for longer; a message that waits for longer was put back by a clock that ran ahead."""
+
+
+DOCUMENT = "document/"
+"""How the key of a document begins, that of a message never."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -80,20 +84,76 @@ def due(db: apsw.Connection, vault: Vault, channel: str, now: Micros, limit: int
         "AND state = 'pending' AND (next_at <= ?2 OR next_at > ?3) ORDER BY number LIMIT ?4",
         (channel, now, now + LONGEST_WAIT, limit),
     )
-    return [
-        OutboxRow(
-            message_id=message_id,
-            case_id=case_id,
-            key=key,
-            channel=name,
-            body=_unsealed(vault, message_id, name, body),
-            attempts=attempts,
-            owed_at=owed_at,
-            interrupted=bool(interrupted),
-            thread=thread,
+    return [_row(vault, each) for each in found]
+
+
+def _row(vault: Vault, found: tuple[Any, ...]) -> OutboxRow:
+    message_id, case_id, key, name, body, attempts, owed_at, interrupted, thread = found
+    return OutboxRow(
+        message_id=message_id,
+        case_id=case_id,
+        key=key,
+        channel=name,
+        body=_unsealed(vault, message_id, name, body),
+        attempts=attempts,
+        owed_at=owed_at,
+        interrupted=bool(interrupted),
+        thread=thread,
+    )
+
+
+def file(db: apsw.Connection, vault: Vault, document: Document, channel: str) -> None:
+    """The document is owed to the register at once, unless it already was."""
+    db.execute(
+        "INSERT OR IGNORE INTO outbox (message_id, case_id, key, channel, body, state, owed_at, next_at) "
+        "VALUES (?1, ?2, ?3 || ?1, ?4, ?5, 'pending', ?6, ?6)",
+        (
+            *(document.id, document.case_id, DOCUMENT, channel),
+            *(vault.seal_state(_purpose(document.id, channel), document.body), document.owed_at),
+        ),
+    )
+
+
+def waiting(db: apsw.Connection, vault: Vault, channel: str, now: Micros, limit: int) -> list[OutboxRow]:
+    """At most `limit` messages and documents of a register to try now, in the order they were owed."""
+    found = rows(
+        db,
+        "SELECT message_id, case_id, key, channel, body, attempts, owed_at, interrupted, '' FROM outbox "
+        "WHERE channel = ?1 AND state = 'pending' AND (next_at <= ?2 OR next_at > ?3) ORDER BY number LIMIT ?4",
+        (channel, now, now + LONGEST_WAIT, limit),
+    )
+    return [_row(vault, each) for each in found]
+
+
+def settle_documents(
+    db: apsw.Connection,
+    channel: str,
+    now: Micros,
+    sent: Iterable[str],
+    later: Iterable[tuple[str, Micros, str]],
+    never: Iterable[tuple[str, str]],
+) -> None:
+    """How a register took each: `later` with when to try again and why, `never` with why.
+
+    Of the documents that were taken, only the last are kept: as a sign of when that was.
+    """
+    taken = list(sent)
+    last = number(db, "SELECT max(number) FROM outbox WHERE channel = ? AND state = 'sent'", (channel,))
+    for message_id in taken:
+        mark_sent(db, message_id, channel, now, "")
+    if taken and last:
+        db.execute(
+            "DELETE FROM outbox WHERE channel = ?1 AND state = 'sent' AND number <= ?2 "
+            "AND key >= ?3 AND key < ?3 || '~'",
+            (channel, last, DOCUMENT),
         )
-        for message_id, case_id, key, name, body, attempts, owed_at, interrupted, thread in found
-    ]
+    for message_id, next_at, reason in later:
+        db.execute(
+            f"UPDATE outbox SET {_TRIED}, next_at = ?3, last_reason = ?4 {_UNDELIVERED}",  # noqa: S608  (constants)
+            (message_id, channel, next_at, reason),
+        )
+    for message_id, reason in never:
+        mark_never(db, message_id, channel, reason)
 
 
 def _unsealed(vault: Vault, message_id: str, channel: str, body: bytes) -> bytes:
@@ -158,8 +218,8 @@ def load(db: apsw.Connection, case_id: str) -> list[Delivery]:
     found = rows(
         db,
         "SELECT message_id, key, channel, state, attempts, owed_at, next_at, sent_at, last_reason FROM outbox "
-        "WHERE case_id = ? ORDER BY number",
-        (case_id,),
+        "WHERE case_id = ?1 AND NOT (key >= ?2 AND key < ?2 || '~') ORDER BY number",
+        (case_id, DOCUMENT),
     )
     names = ("message_id", "key", "channel", "state", "attempts", "owed_at", "next_at", "sent_at", "last_reason")
     return [Delivery(**dict(zip(names, each, strict=True))) for each in found]

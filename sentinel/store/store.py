@@ -167,6 +167,8 @@ class Store(Messages, Compaction):
                 evidence.add(db, vault, case_id, finding_id, place, raw)
             for notification, channel, body, next_at in batch.owed:
                 outbox.owe(db, vault, notification, channel, body, next_at)
+            for document, channel in batch.filed:
+                outbox.file(db, vault, document, channel)
             outbox.settle(db, batch.settled)
             for entry in batch.entries:
                 audit.append(db, vault, entry)

@@ -85,6 +85,23 @@ class ListOutbox:
         self.log.append(f"never {message_id}")
         self.state[message_id] = "never"
 
+    def waiting(self, channel: str, now: Micros, limit: int) -> list[OutboxRow]:
+        due = [row for row in self._waiting(channel) if self.next_at.get(row.message_id, row.owed_at) <= now]
+        return due[:limit]
+
+    def settle_documents(
+        self,
+        channel: str,
+        now: Micros,
+        sent: Iterable[str],
+        later: Iterable[tuple[str, Micros, str]],
+        never: Iterable[tuple[str, str]],
+    ) -> None:
+        self._may("settle_documents")
+        self.state |= dict.fromkeys(sent, "sent") | dict.fromkeys((each for each, _ in never), "never")
+        for message_id, next_at, _ in later:
+            self.next_at[message_id] = next_at
+
     def _waiting(self, channel: str) -> list[OutboxRow]:
         return [row for row in self.rows if row.channel == channel and row.message_id not in self.state]
 
