@@ -28,7 +28,9 @@ app = family("An Elasticsearch cluster made ready for findings and cases.", "sen
 POLICY = "sentinel"
 _NO_ILM = frozenset({400, 404, 405, 410})
 
-ChannelOption = Annotated[str | None, typer.Option("--channel", help="A channel of type elasticsearch; else every one.")]
+ChannelOption = Annotated[
+    str | None, typer.Option("--channel", help="A channel of type elasticsearch; else every one.")
+]
 
 
 @app.callback()
@@ -36,7 +38,9 @@ def elastic() -> None:
     """The commands below `sentinel elastic`."""
 
 
-@app.command(epilog=examples("sentinel elastic setup", "sentinel elastic setup --channel siem -c /etc/sentinel/sentinel.yaml"))
+@app.command(
+    epilog=examples("sentinel elastic setup", "sentinel elastic setup --channel siem -c /etc/sentinel/sentinel.yaml")
+)
 def setup(channel: ChannelOption = None, config: ConfigOption = None) -> None:
     """Lifecycle policy and index templates are put into the cluster of a channel; say it again after an upgrade."""
     loaded, problems = configuration.load(configuration.find(config))

@@ -15,12 +15,14 @@ import signal
 import socket
 import subprocess
 import sys
-import time
+import threading
 import urllib.request
 from dataclasses import dataclass, field
 from pathlib import Path
 
 import pytest
+
+from sentinel.clock import SECOND, SystemClock
 
 HERE = Path(__file__).parent
 CACHE = Path(os.environ.get("XDG_CACHE_HOME", Path.home() / ".cache")) / "breach-sentinel-tests"
@@ -176,12 +178,13 @@ class ElasticServer:
         command = [str(java / "bin" / "java"), *options, "-cp", classpath, "Server", str(self.folder)]
         with (self.folder / "log").open("ab") as log:
             self.process = subprocess.Popen(command, stdout=log, stderr=log, stdin=subprocess.DEVNULL)
-        until = time.monotonic() + seconds
+        clock = SystemClock()
+        until = clock.now() + round(seconds * SECOND)
         while not self.answers():
-            if self.process.poll() is not None or time.monotonic() > until:
+            if self.process.poll() is not None or clock.now() > until:
                 self.kill()
                 raise RuntimeError((self.folder / "log").read_text()[-4000:])
-            time.sleep(0.2)
+            clock.wait(0.2, threading.Event())
 
     def answers(self) -> bool:
         """It says who it is."""

@@ -16,7 +16,7 @@ from elasticsearch import Elasticsearch
 
 from sentinel import files
 from sentinel.channels.base import Attempt, Later, Never, Sent
-from sentinel.channels.elasticsearch import ElasticsearchOptions, Register, make_elasticsearch
+from sentinel.channels.elasticsearch import _NOT_SET_UP, ElasticsearchOptions, Register, make_elasticsearch
 from sentinel.clock import MINUTE, SystemClock
 from sentinel.commands.elastic import installed
 from sentinel.model import Document
@@ -138,15 +138,6 @@ def test_a_document_that_the_mapping_refuses_stops_no_other(elastic: ElasticServ
     assert ids_in(client, good[0].body.split(b"\n")[0].decode()) == ["f_0", "f_2"]
 
 
-def test_without_templates_nothing_is_written_and_the_reason_says_what_to_do(own: ElasticServer) -> None:
-    own.start()
-    register = a_register(own)
-    outcome = register.send_all(attempts(register.finding(a_finding(), "", [], NOW)))
-    assert outcome == Later("the cluster has no index template for Sentinel's data streams; run 'sentinel elastic setup'")
-    with Elasticsearch(own.url) as client:
-        assert not client.indices.exists(index="logs-sentinel.finding-default")
-
-
 def test_a_power_cut_in_the_middle_of_a_run_loses_and_doubles_nothing(own: ElasticServer, tmp_path: Path) -> None:
     own.start()
     with Elasticsearch(own.url) as client:
@@ -177,12 +168,17 @@ def ends_after(server: ElasticServer, shipment: Shipment) -> None:
     killer.join()
 
 
-def test_a_cluster_that_is_too_busy_takes_everything_in_smaller_pieces(own: ElasticServer, tmp_path: Path) -> None:
+def test_nothing_is_written_without_templates_and_a_busy_cluster_takes_all_in_smaller_pieces(
+    own: ElasticServer, tmp_path: Path
+) -> None:
     # A bulk of more than this is refused with 429; documents of Sentinel have about a kilobyte.
     own.settings["indexing_pressure.memory.limit"] = "200kb"
     own.start()
     register, counts = a_register(own), Counts()
     with Elasticsearch(own.url) as client, a_store(tmp_path / "state") as store:
+        without = register.send_all(attempts(register.finding(a_finding(), "", [], NOW)))
+        assert without == Later(f"{_NOT_SET_UP}; run 'sentinel elastic setup'")
+        assert not client.indices.exists(index="logs-sentinel.finding-default")
         list(installed(client, files.shipped("deploy") / "elasticsearch"))
         owe(store, register, 0, 1500)
         shipment = Shipment(store, register, SystemClock(), counts, Random(1))
