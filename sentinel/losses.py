@@ -22,6 +22,8 @@ STOPPED: Micros = 5 * MINUTE
 """A source that cannot be read for so long has stopped."""
 
 SILENT, UNREADABLE = "silent", "unreadable"
+REASONS = ("generation_lost", "truncated", "shortened", "damaged", "cursor_lost", UNREADABLE, SILENT)
+"""Of what gaps there are."""
 
 _TITLES: Mapping[str, str] = {
     SILENT: "A source has been silent for longer than it ever should",

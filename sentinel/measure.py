@@ -20,11 +20,15 @@ from sentinel.cases.judging import SENTINEL
 from sentinel.clock import SECOND, Micros
 from sentinel.detect.engine import Engine
 from sentinel.detect.rules import RuleSet
+from sentinel.losses import REASONS
 from sentinel.metrics import Metrics
 from sentinel.model import AuditEntry, Case, Finding, Gap, Mode, Position, State
 from sentinel.sources.base import SourceStatus
 from sentinel.store.batch import Batch
 from sentinel.store.outbox import Standing
+
+OUTCOMES = ("sent", "later", "never")
+"""Of an attempt to send."""
 
 
 class Outbox(Protocol):
@@ -92,9 +96,11 @@ class Measure:
         self._seen: Counter[tuple[str, ...]] = Counter()
 
     def _count(self, counter: prometheus_client.Counter, total: int, key: tuple[str, ...], *labels: str) -> None:
+        # A series begins at 0: Prometheus sees no increase in one that begins with what was counted.
+        series = counter.labels(*labels) if labels else counter
         more = total - self._seen[key]
         if more > 0:
-            (counter.labels(*labels) if labels else counter).inc(more)
+            series.inc(more)
             self._seen[key] = total
 
     def rules(self, found: RuleSet, families: Mapping[str, Path]) -> None:
@@ -178,6 +184,8 @@ class Measure:
         for name, each in status.items():
             self.metrics.source_unread_bytes.labels(name).set(each.unread_bytes)
             self.metrics.source_up.labels(name).set(0 if each.trouble else 1)
+            for reason in REASONS:
+                self.metrics.gaps.labels(name, reason)
             self._count(self.metrics.cut_records, each.cut_records, ("cut", name), name)
             age = 0 if each.unread_since is None else max(0, now - each.unread_since)
             self.metrics.source_unread_age.labels(name).set(age / SECOND)
@@ -209,6 +217,8 @@ class Measure:
         standings = outbox.channel_standings()
         for name in channels:
             standing = standings.get(name, Standing())
+            for outcome in OUTCOMES:
+                self.metrics.notifications.labels(name, outcome)
             self.metrics.outbox_pending.labels(name).set(standing.waiting)
             self.metrics.outbox_given_up.labels(name).set(standing.never)
             self.metrics.channel_last_success.labels(name).set((standing.last_sent_at or 0) / SECOND)

@@ -141,6 +141,8 @@ class Metrics:
         self.backup_made = self._gauge("backup_timestamp_seconds", "When the newest copy of the state was made.")
         self.backup_failures = self._counter("backup_failures", "Copies of the state that could not be made.")
         self.clock_jumps = self._counter("clock_jumps", "Times that the wall clock was set.", "direction")
+        for direction in ("forward", "back"):
+            self.clock_jumps.labels(direction)
         self.suspended_seconds = self._counter("suspended_seconds", "Time that the machine was suspended.")
         self.wakeups = self._counter("wakeups", "Turns of the main loop, by what woke it.", "kind")
         self.behind = self._gauge("behind", "1 while so much is unread that rules in shadow are left out, else 0.")

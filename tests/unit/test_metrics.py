@@ -5,6 +5,7 @@ from pathlib import Path
 
 from prometheus_client.parser import text_string_to_metric_families
 
+from sentinel.losses import REASONS, SILENT, UNREADABLE
 from sentinel.metrics import Metrics, render
 
 DOCUMENT = Path(__file__).parents[2] / "docs" / "metrics.md"
@@ -60,3 +61,12 @@ def test_the_process_metrics_that_are_documented_exist() -> None:
     exposed = render(Metrics())[0].decode()
     for name in re.findall(r"^\| `(sentinel_process_\w+)`", DOCUMENT.read_text(), re.MULTILINE):
         assert f"\n{name} " in exposed
+
+
+def test_the_reasons_of_lost_stretches_are_all_known_and_documented() -> None:
+    """A reason that is not known would begin its series with its first loss, and no alert would see it."""
+    code = "".join(file.read_text() for file in (DOCUMENT.parents[1] / "sentinel" / "sources").glob("*.py"))
+    reported = set(re.findall(r"""(?:\breport\([^"\n]*|reason=)"(\w+)\"""", code))
+    assert reported | {SILENT, UNREADABLE} == set(REASONS)
+    (row,) = re.findall(r"^\| `sentinel_gaps_total.*$", DOCUMENT.read_text(), re.MULTILINE)
+    assert set(REASONS) <= set(re.findall(r"`(\w+)`", row))

@@ -121,6 +121,13 @@ ROWS: dict[str, Row] = {
         {},
         "The file system of Sentinel's state on ill is full, or will be within a day",
     ),
+    "SentinelKeyMissing": (
+        "sentinel_master_key_missing",
+        "0x100 1x20",
+        "0x120",
+        {},
+        "Sentinel on ill watches without its master key; evidence waits for it",
+    ),
     "SentinelStateRestored": (
         "sentinel_store_rescues_total",
         "0x10 1x110",
@@ -197,6 +204,13 @@ ROWS: dict[str, Row] = {
         "0x120",
         {"channel": "soc"},
         "Channel soc on ill will not take 2 messages",
+    ),
+    "SentinelExceptionEnds": (
+        'sentinel_exception_ends_timestamp_seconds{exception="night_staff"}',
+        "20000x120",
+        "7000x10 900000x110",
+        {"exception": "night_staff"},
+        "The exception night_staff of the rules on ill ends within a week",
     ),
     "SentinelClockOff": (
         'sentinel_future_total{source="portal"}',
