@@ -47,7 +47,7 @@ class Generations:
     """The streams of one source by number, and what became of those that ended.
 
     `found` are the files the source's patterns name, by path, as of the last look. `marks` are streams whose position
-    has to be stored although they have no record to hand out.
+    has to be stored although they have no record to hand out. `shadows` are files set aside as copies of known ones.
     """
 
     def __init__(self, source: str, *, follow: bool, open_files: int, style: Style | None = None) -> None:
@@ -62,7 +62,7 @@ class Generations:
         self._style = style
         self._logs: dict[str, list[Stream]] = {}
         self._stems: dict[str, list[Stream]] = {}
-        self._shadows: dict[tuple[int, int], tuple[int, Found]] = {}
+        self.shadows: dict[tuple[int, int], tuple[int, Found]] = {}
         self._troubles: dict[str, str] = {}
         self._rewritten: dict[str, tuple[int, Micros]] = {}
         self._copied: dict[str, tuple[int, ...]] = {}
@@ -169,7 +169,7 @@ class Generations:
 
     def let_go(self, stream: Stream, now: Micros) -> None:
         """The generation is finished and read, and its file is gone; a copy set aside for it takes its place."""
-        if any(number == stream.number for number, _ in self._shadows.values()) and self._adopt(stream, now):
+        if any(number == stream.number for number, _ in self.shadows.values()) and self._adopt(stream, now):
             return
         self.depart(stream)
 
@@ -306,18 +306,18 @@ class Generations:
 
     def meet(self, found: Found, now: Micros) -> None:
         """A file not known yet: set aside while it is a copy of a known one, otherwise read from its first byte."""
-        number, last_seen = self._shadows.get(found.key, (0, None))
+        number, last_seen = self.shadows.get(found.key, (0, None))
         if last_seen == found and number in self.streams:
             return
         originals = self._possible_originals(found)
         original = next((each for each in originals if self._is_copy(found, each, now)), None)
         if originals and found.key in self.inodes():
             return
-        self._shadows.pop(found.key, None)
+        self.shadows.pop(found.key, None)
         if original is None:
             self.begin(found, now)
         else:
-            self._shadows[found.key] = (original.number, found)
+            self.shadows[found.key] = (original.number, found)
 
     def has_read(self, found: Found, log: str) -> bool:
         """The file holds what was read of some stream of the log, or is one of them, compressed."""
@@ -330,7 +330,7 @@ class Generations:
 
     def forget_copies(self, present: Mapping[tuple[int, int], Found]) -> None:
         """Copies that are gone are no longer known."""
-        self._shadows = {key: shadow for key, shadow in self._shadows.items() if key in present}
+        self.shadows = {key: shadow for key, shadow in self.shadows.items() if key in present}
 
     def _possible_originals(self, found: Found) -> list[Stream]:
         name = found.path.rpartition("/")[2]
@@ -386,7 +386,7 @@ class Generations:
         self._attach(stream, fd, inode, copy.found.path)
         stream.is_placed, stream.is_matched, stream.is_ended = False, copy.found.path in self.found, True
         stream.behind, stream.done, stream.due, stream.quiet_since = True, False, 0, now
-        self._shadows.pop(inode.key, None)
+        self.shadows.pop(inode.key, None)
         self._copied[stream.log] = copy.found.mark
         for other in [each for each in self.streams.values() if each.inode.key == inode.key and each is not stream]:
             self._lose_unread(other)

@@ -7,6 +7,7 @@ search for the last newline and one copy. `offset` never passes a record that is
 from __future__ import annotations
 
 import os
+from contextlib import suppress
 from dataclasses import dataclass
 
 from sentinel.clock import Micros
@@ -167,16 +168,26 @@ class Stream:
             return self.size if self.behind else 0
         return max(0, self.size - self.offset)
 
+    def is_unchanged(self) -> bool:
+        """Read to its end, and as it was: most files at most looks. False where it is time to compare what was read."""
+        is_plain = self.packed is None and self.is_settled and self.is_stored and self._unchecked < UNCHECKED
+        if self.fd is None or not is_plain or self.is_told or self.behind or self.is_ended or self.is_open_group:
+            return False
+        self._unchecked += 1
+        with suppress(OSError):
+            status = os.fstat(self.fd)
+            return (status.st_size, status.st_mtime_ns) == self._looked
+        return False
+
     def is_idle(self) -> bool:
         """Has been read, and has no whole record left."""
         return not self.behind and self._looked != (-1, -1)
 
     def has_name(self) -> bool:
         """Open, and not deleted: it could be opened again."""
-        try:
+        with suppress(OSError):
             return self.fd is not None and os.fstat(self.fd).st_nlink > 0
-        except OSError:
-            return False
+        return False
 
     def was_opened(self) -> bool:
         """Something but its inode's number is known of the file, and that number may be another file's by now."""

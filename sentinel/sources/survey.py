@@ -6,11 +6,12 @@ read, when it was written after the one before it was displaced.
 
 from __future__ import annotations
 
+import glob
 import logging
 import os
 from collections.abc import Iterable, Mapping
 
-from sentinel.clock import MINUTE, Micros
+from sentinel.clock import MINUTE, SECOND, Micros
 from sentinel.sources.base import FirstTime
 from sentinel.sources.folder import Found, expand, folder_of, folders_of, listing, log_of
 from sentinel.sources.generations import LINGER, QUIET, Generations
@@ -20,6 +21,11 @@ from sentinel.sources.stream import Stream
 
 PATIENCE = 10 * MINUTE
 NOWHERE = ((0, 0), 0)
+STILL: Micros = 5 * SECOND
+"""So long a folder that has not changed is not looked at file by file."""
+
+SETTLED: Micros = 2 * SECOND
+"""Two changes within one tick of the file system's clock leave one change time; one older than this was the last."""
 
 logger = logging.getLogger(__name__)
 
@@ -39,6 +45,9 @@ class Survey:
         self._last_seen: dict[str, tuple[tuple[int, int], int]] = {}
         self._troubles: dict[str, str] = {}
         self._rewritten: list[str] = []
+        self._looked: Micros = 0
+        self._plain = _plain_folders(self._patterns)
+        self._changed: dict[str, tuple[int, int, int]] = {}
 
     def trouble(self) -> str:
         """One of the troubles with names and files, and how many more there are; empty where there is none."""
@@ -64,6 +73,8 @@ class Survey:
     def look(self, now: Micros) -> None:
         """Take note of what was moved, deleted or created since the last look."""
         known = self._known
+        self._looked = now
+        self._changed = _changes(self._plain, now)
         known.found, troubles = expand(self._patterns, follow=known.follow)
         for text in set(troubles.values()) - set(self._troubles.values()):
             logger.warning("source '%s': %s", known.source, text)
@@ -84,6 +95,31 @@ class Survey:
         taken = known.inodes()
         for each in self._oldest_first([each for each in present.values() if each.key not in taken]):
             known.meet(each, now)
+
+    def is_still(self, now: Micros) -> bool:
+        """A look would find what the last one found: no name in the folders has changed, nor a file that is not open.
+
+        Costs one question a folder and one a file at rest. A copy written over an older one changes no name; it shows
+        where its log is open and was cut, and else at the next look, `STILL` after the last at the latest.
+        """
+        known = self._known
+        if not self._plain or known.follow or not 0 <= now - self._looked < STILL:
+            return False
+        if self._missing or known.shadows or self._troubles or self._rewritten or any(known.troubles()):
+            return False
+        changed = _changes(self._plain, now)
+        if len(changed) != len(self._plain) or changed != self._changed:
+            return False
+        return all(self._is_at_rest(stream) for stream in known.streams.values() if stream.fd is None)
+
+    def _is_at_rest(self, stream: Stream) -> bool:
+        here = self._known.found.get(stream.at)
+        try:
+            status = os.stat(stream.at, follow_symlinks=False)  # noqa: PTH116  (asked every second)
+        except OSError:
+            return False
+        is_same = here is not None and here.key == (status.st_dev, status.st_ino)
+        return is_same and stream.rested == (status.st_size, status.st_mtime_ns)
 
     def _oldest_first(self, files: Iterable[Found]) -> list[Found]:
         """Of one log, the file with the oldest first event first; where one has none, the one changed first."""
@@ -196,3 +232,23 @@ class Survey:
         """Its inode may be another file's by now, under the same name: that name has changed hands."""
         if self._last_seen.get(place.path, NOWHERE)[0] == place.inode.key:
             self._last_seen[place.path] = (NOWHERE[0], place.modified)
+
+
+def _plain_folders(patterns: Iterable[str]) -> frozenset[str]:
+    """The folders that hold every file of these patterns; none where that is not to be said of all of them."""
+    folders = {folder_of(pattern) for pattern in patterns}
+    is_wide = any(glob.has_magic(folder) for folder in folders) or any("**" in pattern for pattern in patterns)
+    return frozenset() if is_wide else frozenset(folders)
+
+
+def _changes(folders: Iterable[str], now: Micros) -> dict[str, tuple[int, int, int]]:
+    """When a name in each folder was last made, moved or removed; without those where that may be happening now."""
+    changes = {}
+    for folder in folders:
+        try:
+            status = os.stat(folder)  # noqa: PTH116  (asked every second)
+        except OSError:
+            continue
+        if now - status.st_mtime_ns // 1000 > SETTLED:
+            changes[folder] = (status.st_dev, status.st_ino, status.st_mtime_ns)
+    return changes

@@ -1,7 +1,8 @@
 """Files that grow, are rotated, copied, cut and deleted: every record of them once, the older generation first.
 
-Rules of this file: a folder is looked at every second and after every wake-up; an open file is asked by descriptor,
-often while it is busy and every second while it is not. Time is what the caller says it is; nothing here waits.
+Rules of this file: a folder is looked at every second and after every wake-up, file by file where anything has stirred
+in it and every five seconds where nothing has; an open file is asked by descriptor, often while it is busy and every
+second while it is not. Time is what the caller says it is; nothing here waits.
 """
 
 from __future__ import annotations
@@ -62,6 +63,8 @@ class Tail:
         self._is_marked = True
         self._turn = 0
         self._looked_at: Micros = 0
+        self._has_stirred = True
+        self._status: SourceStatus | None = None
         self._leaving: list[int] = []
         self._highest_stored = 0
         self._cut_records = self._unterminated = 0
@@ -92,6 +95,7 @@ class Tail:
             self._is_marked = True
             return self._handed(0, "", Piece(0, b""), to_text(None, self._first), now)
         if self._stir.grown:
+            self._note_stir()
             names = self._stir.take_grown()
             for stream in self._known.descriptors.opened.values():
                 if stream.at in names or "" in names:
@@ -132,9 +136,14 @@ class Tail:
         """Nothing of a log is waiting for that."""
 
     def status(self) -> SourceStatus:
+        trouble = self._survey.trouble() or (self._wakeup.trouble if self._wakeup else "")
+        if self._status is None or self._status.trouble != trouble:
+            self._status = self._standing(trouble)
+        return self._status
+
+    def _standing(self, trouble: str) -> SourceStatus:
         streams = self._known.streams.values()
         unread = [(stream.unread_since, left) for stream in streams if (left := stream.unread())]
-        trouble = self._survey.trouble() or (self._wakeup.trouble if self._wakeup else "")
         return SourceStatus(
             streams=len(streams),
             unread_bytes=sum(left for _, left in unread),
@@ -202,7 +211,11 @@ class Tail:
 
     def _look(self, now: Micros) -> None:
         self._looked_at = now
+        has_stirred, self._has_stirred = self._has_stirred or self._stir.has_moved, False
         self._stir.has_moved = False
+        if not has_stirred and not self._known.descriptors.waiting and self._survey.is_still(now):
+            return
+        self._status = None
         self._survey.look(now)
         self._known.descriptors.take_turns(lambda stream: self._known.open(stream, now))
         if self._wakeup is not None:
@@ -213,7 +226,7 @@ class Tail:
         start = self._turn % len(every) if every else 0
         held_back: list[Stream] = []
         for stream in every[start:] + every[:start]:
-            if now < stream.due <= now + LOOK:
+            if now < stream.due <= now + LOOK or self._is_unchanged(stream, now):
                 continue
             if self._known.waits(stream):
                 held_back.append(stream)
@@ -225,11 +238,19 @@ class Tail:
                 return self._block(stream, piece, now)
         return None
 
+    def _is_unchanged(self, stream: Stream, now: Micros) -> bool:
+        if not stream.is_unchanged():
+            return False
+        stream.unread_since = now
+        stream.due = self._next_round(now, BUSY if now - stream.quiet_since < QUIET else LOOK)
+        return True
+
     def _next_of(self, stream: Stream, now: Micros) -> Piece | None:
         if stream.fd is None:
             return None
+        size = stream.size
         try:
-            return self._records(stream, now)
+            piece = self._records(stream, now)
         except Replaced:
             self._known.replaced(stream, now)
         except Mistaken:
@@ -238,7 +259,16 @@ class Tail:
             self._known.damaged(stream, str(damage))
         except OSError as error:
             self._known.refuse(stream, error)
+        else:
+            if piece is not None or stream.size != size:
+                self._note_stir()
+            return piece
+        self._note_stir()
         return None
+
+    def _note_stir(self) -> None:
+        """Something is not as it was at the last look."""
+        self._has_stirred, self._status = True, None
 
     def _records(self, stream: Stream, now: Micros) -> Piece | None:
         size = stream.size
@@ -278,6 +308,7 @@ class Tail:
 
     def _mark(self, stream: Stream, now: Micros) -> Block:
         """No record, only the position."""
+        self._note_stir()
         if self._known.streams.get(stream.number) is not stream:
             self._leaving.append(stream.number)
             self._cut_records += stream.cut_records

@@ -18,8 +18,8 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, precondition, rule
 
-from sentinel.clock import HOUR, SECOND
-from tests.tailing import Reader, append
+from sentinel.clock import DAY, HOUR, SECOND
+from tests.tailing import START, Reader, append
 
 KEPT = 3
 PACK = {"gz": gzip.compress, "zst": zstandard.ZstdCompressor().compress, "bz2": bz2.compress, "xz": lzma.compress}
@@ -46,13 +46,18 @@ class LogUnderRotation(RuleBasedStateMachine):
         self.may: set[bytes] = set()
         self.fragile: set[bytes] = set()
         self.count = self.packed = 0
-        self.is_running = False
+        self.is_running = self.is_stamped = False
+        self.stamps = 0
 
     # Few descriptors go with the wide pattern alone: a file that is neither open nor named may be deleted and its
     # inode be used again without a trace.
-    @initialize(setting=st.sampled_from([("app.log", 512), ("app.log*", 512), ("app.log*", 2), ("app.log*", 1)]))
-    def begin(self, setting: tuple[str, int]) -> None:
+    @initialize(
+        setting=st.sampled_from([("app.log", 512), ("app.log*", 512), ("app.log*", 2), ("app.log*", 1)]),
+        is_stamped=st.booleans(),
+    )
+    def begin(self, setting: tuple[str, int], is_stamped: bool) -> None:
         pattern, open_files = setting
+        self.is_stamped = is_stamped
         self.is_wide = pattern.endswith("*")
         self.reader = Reader([str(self.folder / pattern)], open_files=open_files)
         self._create()
@@ -252,6 +257,16 @@ class LogUnderRotation(RuleBasedStateMachine):
     @rule()
     def start(self) -> None:
         self._start()
+
+    @invariant()
+    def changes_have_the_time_of_the_reader(self) -> None:
+        """Else every change is of its future, and nothing that has been left alone for seconds is ever seen."""
+        if self.is_stamped:
+            for path in (self.folder, *self.folder.iterdir()):
+                if path.stat().st_mtime_ns > (START + DAY) * 1000:
+                    self.stamps += 1
+                    stamp = self.reader.now * 1000 + self.stamps
+                    os.utime(path, ns=(stamp, stamp))
 
     @invariant()
     def no_record_is_handed_out_twice(self) -> None:

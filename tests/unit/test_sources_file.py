@@ -787,3 +787,52 @@ def test_a_position_of_another_program_is_refused_by_name(log: Path) -> None:
     reader.stored[1] = type(position)(source="log", stream=1, state='{"v":2}')
     with pytest.raises(ValueError, match="source 'log', stream 1: the stored position is of version 2"):
         reader.restart()
+
+
+# --- folders that are left alone ---------------------------------------------------------------------------
+
+
+def left_alone(folder: Path, reader: Reader) -> None:
+    """Everything in the folder was last changed long ago, by the reader's clock."""
+    long_ago = (reader.now - HOUR) * 1000
+    for path in (*folder.iterdir(), folder):
+        os.utime(path, ns=(long_ago, long_ago))
+    for _ in range(3):
+        reader.take()
+
+
+def test_a_folder_left_alone_is_not_looked_at_file_by_file(tmp_path: Path) -> None:
+    for name in ("a.log", "b.log", "c.log"):
+        append(tmp_path / name, b"first\n")
+    reader = Reader([str(tmp_path / "*.log")], open_files=1).open()
+    reader.take()
+    left_alone(tmp_path, reader)
+    assert [reader.tail._survey.is_still(reader.now + each * SECOND) for each in (0, 1, 5)] == [True, True, False]
+
+
+@pytest.mark.parametrize("open_files", [1, 512])
+@pytest.mark.parametrize("change", ["append", "create", "rename", "replace", "cut"])
+def test_what_changes_in_a_folder_left_alone_is_found_at_the_next_look(
+    tmp_path: Path, change: str, open_files: int
+) -> None:
+    for name in ("a.log", "b.log", "c.log"):
+        append(tmp_path / name, b"first\n")
+    reader = Reader([str(tmp_path / "*.log")], open_files=open_files).open()
+    reader.take()
+    left_alone(tmp_path, reader)
+    assert reader.tail._survey.is_still(reader.now)
+    match change:
+        case "append":
+            append(tmp_path / "b.log", b"second\n")
+        case "create":
+            append(tmp_path / "d.log", b"second\n")
+        case "rename":
+            append(tmp_path / "b.log", b"second\n")
+            (tmp_path / "b.log").rename(tmp_path / "b.log.1")
+        case "replace":
+            append(tmp_path / "new", b"second\n")
+            (tmp_path / "new").rename(tmp_path / "b.log")
+        case "cut":
+            os.truncate(tmp_path / "b.log", 0)
+            append(tmp_path / "b.log", b"second\n")
+    assert reader.take() == b"second\n"
