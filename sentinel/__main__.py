@@ -27,6 +27,7 @@ COMMANDS = {
     "run": "The daemon, in the foreground; systemd runs this.",
     "check": "Every problem in config, inventory and rules.",
     "test": "The tests inside the rules, and scenarios.",
+    "schema": "What a file may say, as JSON Schema for editors.",
     "replay": "History through the real pipeline; no case, no message, no state.",
     "explain": "Why a rule did or did not fire, record by record.",
     "tune": "How often a rule would have fired at other thresholds and windows, and for whom.",

@@ -7,6 +7,7 @@ from typing import Annotated, Any
 import typer
 
 from sentinel.commands import inputs
+from sentinel.commands.explain_view import print_record
 from sentinel.commands.inputs import Wishes
 from sentinel.commands.output import (
     CommandError,
@@ -14,10 +15,7 @@ from sentinel.commands.output import (
     Output,
     OutputOption,
     RawOption,
-    console,
-    print_json_line,
     print_trouble,
-    safe,
 )
 from sentinel.detect.explain import Explainer
 from sentinel.detect.lane import Purpose
@@ -62,7 +60,7 @@ def command(  # noqa: PLR0913  (one argument an option)
         for block in run.blocks(log):
             for record in explainer.records(block):
                 if not matches or any(each["matched"] for each in record["rules"]):
-                    _print(record, output, raw=raw)
+                    print_record(record, output, raw=raw)
     for trouble in run.troubles:
         print_trouble(f"'{trouble.path}' could not be read to its end: {trouble.reason}")
     if run.troubles or gathered.has_errors:
@@ -75,56 +73,3 @@ def _check_names(names: list[str], rules: Any) -> None:
     for name in names:
         if name not in known:
             raise CommandError(f"there is no rule '{name}'", did_you_mean(name, known))
-
-
-def _print(record: dict[str, Any], output: Output, *, raw: bool) -> None:
-    if output is Output.JSON:
-        print_json_line(record)
-        return
-    terminal = console()
-
-    def say(text: str, style: str = "") -> None:
-        terminal.print(safe(text, raw=raw), style=style)
-
-    source = " ".join(f"{name}={value}" for name, value in record["logsource"].items()) or "unknown"
-    say(
-        f"at {record['offset']}  {record['time']}  format {record['format'] or 'none: no format could read it'}", "bold"
-    )
-    say(f"  log source  {source}")
-    say("  fields      " + "  ".join(f"{name}={value}" for name, value in record["fields"].items()))
-    access = record["access"]
-    if access is None:
-        say("  access      none: no inventory entry holds")
-    else:
-        say("  access      " + "  ".join(f"{name}={value}" for name, value in access.items()))
-    for rule in record["rules"]:
-        _print_rule(rule, say)
-
-
-def _print_rule(rule: dict[str, Any], say: Any) -> None:
-    verdict = "fired" if rule["fired"] else "matched" if rule["matched"] else "no match"
-    why = (
-        f" ({rule['suppressed_by']})"
-        if rule["suppressed_by"]
-        else ""
-        if rule["routed"]
-        else " (not for this log source)"
-    )
-    say(f"  {rule['rule']}: {verdict}{why}", "green" if rule["matched"] else "dim")
-    for name, selection in rule["selections"].items():
-        say(f"    {'+' if selection['matched'] else '-'} {name}")
-        for item in selection["because"]:
-            wanted = ", ".join(map(str, item["wanted"]))
-            found = item["field"] if "field" in item else item.get("value", "")
-            say(f"      {'+' if item['matched'] else '-'} {item['item']}: wanted {wanted}; found {found}")
-    for each in rule["filters"]:
-        say(f"    filter {each['filter']}: {'excepts it' if each['excepts'] else 'does not except it'}")
-    window = rule["window"]
-    if window is not None:
-        group = " ".join(f"{name}={value}" for name, value in window["group"].items())
-        about = "about " if window.get("value_is_estimate") else ""
-        threshold = window["threshold"]
-        wanted = f", wanted {threshold}" if isinstance(threshold, str) else f" of {threshold}"
-        say(f"    window {window['spans']}: {about}{window['value']}{wanted}  {group}")
-    for kind, reason in (rule["unusual"] or {}).items():
-        say(f"    {'+' if reason['holds'] else '-'} {kind}: " + "  ".join(f"{k}={v}" for k, v in reason.items()))

@@ -21,7 +21,7 @@ from sentinel.detect.matched import Matched
 from sentinel.detect.plans import EVERYTHING, Plan, Plans
 from sentinel.detect.predicates import FLAGS_FIELD
 from sentinel.detect.rules import PERSONAL_DATA, Correlation, Detection
-from sentinel.detect.scan import Candidate, Scanner, Share, records
+from sentinel.detect.scan import Candidate, Compiled, Scanner, Share, records
 from sentinel.formats.base import Format, Parsed
 from sentinel.model import Block, Event, LogSource
 
@@ -54,12 +54,14 @@ class Purpose:
     """What an engine is for. `keeps_state`: what it counts is going to be saved. `accesses_are_given`: records hold
     their `access.*` fields themselves, as in the tests of rules. `shows_all`: events get every field of their record,
     not only those that rules ask for. `gatherer`: gets every access, whether a rule matches it or not.
+    not only those that rules ask for. `compiled` is shared by engines of one thread that search for the same.
     """
 
     keeps_state: bool = True
     accesses_are_given: bool = False
     shows_all: bool = False
     gatherer: Gatherer | None = None
+    compiled: Compiled | None = field(default=None, compare=False)
 
 
 WATCH = Purpose()
@@ -121,7 +123,7 @@ class Lane:
         self._forgets_given = used is None and not self._are_given
         self._parse_time = view.format.parser(frozenset())
         self._plain = [number for number, rule in routed.items() if rule.logsource.category != PERSONAL_DATA]
-        self._scanner = Scanner(view.format, self._choices(detections))
+        self._scanner = Scanner(view.format, self._choices(detections), purpose.compiled)
         first = len(self._entries)
         logins = people.learners(routed, view.names)
         known = {} if self._are_given else {each: Foregone(each, view.format.fields) for each in self._entries}

@@ -68,11 +68,16 @@ class _Recent:
     candidates: int = 0
 
 
+Compiled = dict[tuple[bytes, ...], hyperscan.Database]
+"""Databases by their patterns, for scanners of one thread that share them: one cannot be searched in by two at once."""
+
+
 class Scanner:
     """The records of one source that may match. Targets are numbered as the choices given."""
 
-    def __init__(self, log: Format, choices: Sequence[Choice]) -> None:
+    def __init__(self, log: Format, choices: Sequence[Choice], compiled: Compiled | None = None) -> None:
         self._log = log
+        self._compiled = compiled
         self._choices = choices
         self._decode_whole = 0
         self._promised = 1.0
@@ -88,7 +93,7 @@ class Scanner:
         """Choose the witnesses by their frequency in a sample of whole records; say what each target costs there."""
         known = sorted({pattern for each in self._choices for pattern in patterns(each)})
         counts = dict.fromkeys(known, 0)
-        for end_and_id in _Database(known).hits(sample):
+        for end_and_id in _Database(known, self._compiled).hits(sample):
             counts[known[end_and_id & _MASK]] += 1
         records = sample.count(b"\n")
         engine = records * ENGINE_COST
@@ -124,9 +129,9 @@ class Scanner:
         names += self._log.opaque
         self._first_sign = 1 << len(names)
         names = [*names, *plain, *hidden] if watches else []
-        self._database = _Database(names)
-        self._ordinary = _Database(names[: len(names) - len(hidden)]) if hidden else self._database
-        self._unsigned = _Database(names[: len(self._targets)])
+        self._database = _Database(names, self._compiled)
+        self._ordinary = _Database(names[: len(names) - len(hidden)], self._compiled) if hidden else self._database
+        self._unsigned = _Database(names[: len(self._targets)], self._compiled)
         self._bits = [1 << number for number in range(len(names))]
 
     def targets(self, key: Key) -> tuple[int, ...]:
@@ -218,28 +223,33 @@ def _shortening(best: Sequence[Watched | None], sample: bytes) -> Mapping[bytes,
 class _Database:
     """Patterns, compiled when they are first searched for: thousands take half a second."""
 
-    def __init__(self, names: Sequence[bytes]) -> None:
-        self._names = list(names)
-        self._compiled: hyperscan.Database | None = None
+    def __init__(self, names: Sequence[bytes], shared: Compiled | None = None) -> None:
+        self._names = tuple(names)
+        self._shared = {} if shared is None else shared
 
     def hits(self, data: bytes) -> list[int]:
         """The ends of all hits and their patterns, one number each, sorted."""
         found: list[int] = []
         if not self._names:
             return found
-        if self._compiled is None:
-            self._compiled = hyperscan.Database()
-            ids = list(range(len(self._names)))
-            flags = hyperscan.HS_FLAG_CASELESS
-            self._compiled.compile(expressions=self._names, ids=ids, elements=len(ids), flags=flags)
+        compiled = self._shared.get(self._names)
+        if compiled is None:
+            compiled = self._shared[self._names] = _compiled(self._names)
         add = found.append
 
         def hit(number: int, _start: int, end: int, _flags: int, _context: object) -> None:
             add(end << _SHIFT | number)
 
-        self._compiled.scan(data, match_event_handler=hit)
+        compiled.scan(data, match_event_handler=hit)
         found.sort()
         return found
+
+
+def _compiled(names: Sequence[bytes]) -> hyperscan.Database:
+    made = hyperscan.Database()
+    ids = list(range(len(names)))
+    made.compile(expressions=list(names), ids=ids, elements=len(ids), flags=hyperscan.HS_FLAG_CASELESS)
+    return made
 
 
 def _grouped(hits: list[int], data: bytes, bits: list[Key]) -> list[Candidate]:
