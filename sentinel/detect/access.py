@@ -32,7 +32,7 @@ TRUST = "access.actor_trust"
 """How sure the actor is: `verified`, or `claimed` (what the client said of itself)."""
 
 ACCOUNT = "access.account"
-"""The actor as the log has it, before names of one person are joined."""
+"""The actor as `normalise` leaves it, before the names of one person are joined."""
 
 FIELDS = (SYSTEM, DATA, ACTOR, SUBJECT, ACTION, RECORDS, BYTES, TRUST, ACCOUNT)
 """What only the inventory may set."""
@@ -304,7 +304,12 @@ class _Names(dict[str, str]):
 
 
 def _namer(
-    entry: Entry, people: People, canonical: Mapping[str, str], *, keeps_accounts: bool
+    entry: Entry,
+    people: People,
+    canonical: Mapping[str, str],
+    accounts: Mapping[str, str],
+    *,
+    keeps_accounts: bool,
 ) -> Callable[[str, Micros, dict[str, Any]], str] | None:
     """The actor's name where more is to be done than to look it up; None where not."""
     is_session = entry.entry.actor is not None and entry.entry.actor.session
@@ -315,7 +320,7 @@ def _namer(
         if is_session:
             actor = people.user_of(actor, time) or actor
         if keeps_accounts:
-            fields[ACCOUNT] = actor
+            fields[ACCOUNT] = accounts[actor]
         return canonical[actor]
 
     return named
@@ -325,7 +330,7 @@ def _applier(entry: Entry, people: People, *, keeps_accounts: bool) -> Apply:
     system, action, data = entry.system.name, entry.entry.action, list(entry.entry.data)
     actor_field, normalise = _actor(entry.entry)
     actor_of, canonical = getter(actor_field or ACTOR), _Names(lambda actor: people.identity(normalise(actor)))
-    named = _namer(entry, people, canonical, keeps_accounts=keeps_accounts)
+    named = _namer(entry, people, canonical, _Names(normalise), keeps_accounts=keeps_accounts)
     sources = tuple(("access." + name, field, getter(field)) for name, field in entry.sources)
     numeric = _numeric(entry)
     trust = entry.entry.actor.trust if entry.entry.actor is not None else "claimed"

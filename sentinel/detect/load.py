@@ -24,6 +24,7 @@ from sentinel.detect.narrowing import NEVER, check_masks, checked, within
 from sentinel.detect.predicates import TIME_FIELD
 from sentinel.detect.rules import About, Detection, Filter, RuleSet
 from sentinel.detect.selections import Reader
+from sentinel.detect.unusual.calendar import CalendarPart
 from sentinel.detect.values import ValueRefused
 from sentinel.model import Level, LogSource
 from sentinel.problems import Problem
@@ -116,11 +117,10 @@ def _zone(draft: Draft, additions: Additions) -> ZoneInfo:
         return ZoneInfo("UTC")
 
 
-def _selections(draft: Draft, about: About, section: str, lists: Texts) -> dict[str, Selection]:
+def _selections(draft: Draft, about: About, section: str, known: Mapping[str, Sequence[str]]) -> dict[str, Selection]:
     def report(path: tuple[str | int, ...], refused: ValueRefused) -> None:
         draft.error((section, *path), refused.code, refused.message, refused.hint)
 
-    known = resolved(draft, about.additions.lists, lists)
     if not draft.is_sound:
         return {}
     reader = Reader(report, Setting(known), _zone(draft, about.additions))
@@ -156,7 +156,8 @@ def logsource_of(draft: Draft) -> LogSource:
 
 
 def _detection(draft: Draft, about: About, lists: Texts) -> Detection | None:
-    selections = _selections(draft, about, "detection", lists)
+    known = resolved(draft, about.additions.lists, lists)
+    selections = _selections(draft, about, "detection", known)
     node = _condition(draft, "detection", selections)
     placing.check(draft, about.additions, "detection")
     if draft.is_sound:
@@ -166,12 +167,29 @@ def _detection(draft: Draft, about: About, lists: Texts) -> Detection | None:
     source = logsource_of(draft)
     if placing.is_of_source(about.additions):
         node = NEVER
-    narrowed = within(node, about.additions.calendar, _zone(draft, about.additions))
+    calendar = _calendar(draft, about.additions.calendar, known)
+    narrowed = within(node, calendar, _zone(draft, about.additions))
+    if not draft.is_sound:
+        return None
     return Detection(about=about, logsource=source, selections=selections, condition=narrowed)
 
 
+def _calendar(draft: Draft, part: CalendarPart | None, known: Mapping[str, Sequence[str]]) -> CalendarPart | None:
+    """The calendar with what stands in the lists that it names."""
+    for name in part.lists if part is not None else ():
+        path = ("sentinel", "calendar", "lists")
+        if name not in known:
+            draft.error(path, "R041", f"the rule has no list '{name}'", f"sentinel.lists: {{{name}: []}}")
+            continue
+        try:
+            part = part and part.among(known[name])
+        except ValueError as error:
+            draft.error(path, "R041", f"the list '{name}': {error}", "a country or a day a line: DE-BE, 2026-12-24")
+    return part
+
+
 def _filter(draft: Draft, about: About, lists: Texts) -> Filter | None:
-    selections = _selections(draft, about, "filter", lists)
+    selections = _selections(draft, about, "filter", resolved(draft, about.additions.lists, lists))
     node = _condition(draft, "filter", selections)
     end = _end_of(draft, about.additions.expires)
     placing.check(draft, about.additions, "filter")

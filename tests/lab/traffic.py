@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import shutil
 from collections.abc import Iterator
+from datetime import timedelta
 from pathlib import Path
 from random import Random
 
@@ -80,4 +81,6 @@ def watch(whole: Organisation, folder: Path) -> None:
     lists.mkdir(exist_ok=True)
     records = [str(each.patient) for each in whole.people if each.patient is not None]
     (lists / "vips.txt").write_text("\n".join(map(str, VIPS)) + "\n", encoding="utf-8")
+    holidays = [str(whole.shape.begin + timedelta(days=day)) for day in whole.shape.holidays]
+    (lists / "holidays.txt").write_text("\n".join(holidays) + "\n", encoding="utf-8")
     (lists / "staff_records.txt").write_text("\n".join(records) + "\n", encoding="utf-8")

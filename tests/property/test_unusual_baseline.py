@@ -138,6 +138,40 @@ def test_hours_with_findings_are_not_learned_from(events: list[Stood]) -> None:
 
 
 @settings(max_examples=200, deadline=None)
+@given(weeks(), st.data())
+def test_nothing_counts_up_to_the_day_on_which_a_group_left_its_peers(events: list[Stood], data: st.DataObject) -> None:
+    events = [each for each in events if each[1] == 1]
+    changes = data.draw(st.lists(st.integers(0, len(events)), max_size=3).map(sorted))
+    peers = [1 + sum(change <= place for change in changes) for place in range(len(events))]
+    found = a_baseline(peers={"by": "role"}, cold_start="floor", learn_from_findings=True)
+    for place, (time, key, size) in enumerate(events):
+        hour = time // HOUR
+        tops: dict[int, int] = {}
+        for (at, _, stood), peer in zip(events[: place + 1], peers, strict=False):
+            if peer != peers[place]:
+                tops = {}
+            tops[at // HOUR] = max(tops.get(at // HOUR, 0), stood)
+        left = [at // DAY for (at, _, _), peer in zip(events[: place + 1], peers, strict=False) if peer != peers[place]]
+        tops = {at: top for at, top in tops.items() if not left or at * HOUR // DAY > left[-1]}
+        days = days_that_count([*tops, hour], hour // 24, 28)
+        known = [each for each in tops if each // 24 in days]
+        is_unusual = size >= THRESHOLD and (len(known) < 10 or size > limit(tops, set(), days, hour, "week"))
+        assert found.judge(key, [(time, size)], THRESHOLD, peers[place]) is is_unusual
+
+
+def test_an_event_of_the_earlier_peers_that_comes_late_brings_nobody_back() -> None:
+    found, other = (a_baseline(peers={"by": "role"}, cold_start="floor") for _ in range(2))
+    before = [(START + day * DAY + hour * HOUR, 7) for day in range(20) for hour in range(9, 17)]
+    late, changed = (START + 20 * DAY + 9 * HOUR, 7), (START + 20 * DAY + 10 * HOUR, 60)
+    for baseline, events in ((found, [*before, changed, late]), (other, [*before, late, changed])):
+        for time, size in events:
+            baseline.learn(1, [(time, size)], 5 if size == 60 else 4)
+    assert found.pack(found.cells[1]) == other.pack(other.cells[1])
+    assert found.cells[1].peer == 5
+    assert found.cells[1].usable((START + 21 * DAY) // DAY, 28) == []
+
+
+@settings(max_examples=200, deadline=None)
 @given(weeks(), st.randoms(use_true_random=False))
 def test_events_that_come_late_change_nothing(events: list[Stood], random: object) -> None:
     delays = [(time + random.randrange(MINUTE), time, key, size) for time, key, size in events]  # type: ignore[attr-defined]

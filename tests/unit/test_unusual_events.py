@@ -96,6 +96,21 @@ def test_what_a_calendar_cannot_mean_is_an_error(calendar: dict[str, Any]) -> No
     assert codes(detection("rule", {"selection": {"what": "x"}}, sentinel={"calendar": calendar})) == ["R041"]
 
 
+def test_a_list_says_which_holidays_are_those_of_the_place() -> None:
+    holidays = {"holidays": ["DE-BE", "2026-12-24"]}
+    rules = a_rule({"what": "x"}, calendar={"lists": "holidays"}, lists=holidays)
+    moments = ("2026-05-01T10:00:00Z", "2026-12-24T10:00:00Z", "2026-05-04T10:00:00Z", "2026-05-03T10:00:00Z")
+    assert [bool(found(rules, {"what": "x", "@timestamp": each})) for each in moments] == [True, True, False, True]
+    nowhere = a_rule({"what": "x"}, calendar={"lists": "holidays"}, lists={"holidays": []})
+    assert found(nowhere, {"what": "x", "@timestamp": moments[0]}) == []
+
+
+@pytest.mark.parametrize("lines", [{"days": ["DE"]}, {"holidays": ["XX"]}, {"holidays": ["2026-13-01"]}])
+def test_a_list_of_holidays_that_is_not_there_or_means_nothing_is_an_error(lines: dict[str, list[str]]) -> None:
+    part = {"calendar": {"lists": "holidays"}, "lists": lines}
+    assert codes(detection("rule", {"selection": {"what": "x"}}, sentinel=part)) == ["R041"]
+
+
 # --- validate --------------------------------------------------------------------------------------------------
 
 CARD = "(^|[^0-9])[3-6][0-9]{12,18}([^0-9]|$)"

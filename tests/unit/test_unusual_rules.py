@@ -188,6 +188,24 @@ def test_a_newcomer_is_compared_with_the_peers() -> None:
     assert len(judged(engine, reading(monday + 2 * HOUR, 45, "other", ward="B"))) == 1, "nobody to compare with"
 
 
+def test_whoever_changes_role_is_measured_by_the_new_peers_and_not_by_the_old_work() -> None:
+    engine = an_engine(spike(peers={"by": "role", "min_members": 5}, cold_start="peers"))
+    records = [
+        each
+        for number in range(21)
+        if number % 7 < 5
+        for who in range(6)
+        for each in a_day(number, f"coder{who}", 50, role="coder")
+    ]
+    records += [each for number in range(21) if number % 7 < 5 for each in a_day(number, "kim", 4, role="nurse")]
+    judged(engine, sorted(records, key=lambda record: record["@timestamp"]))
+    monday = START + 21 * DAY + 10 * HOUR
+    assert len(judged(engine, reading(monday, 45, role="nurse"))) == 1, "a nurse is measured by herself"
+    assert judged(engine, reading(monday + DAY, 45, role="coder")) == []
+    found = judged(engine, reading(monday + DAY + 2 * HOUR, 200, role="coder"))
+    assert [each.because[0].partition(", ")[2] for each in found] == ["where 52 is usual for peers and 95.27 the most"]
+
+
 def test_peers_may_stand_in_a_list() -> None:
     baseline = {"peers": {"lists": ["nurses"], "min_members": 2}, "cold_start": "peers", "against": "peers"}
     rules = rules_of(

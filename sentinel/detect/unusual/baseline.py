@@ -33,6 +33,9 @@ AROUND = 3
 
 LONGEST: Micros = 90 * DAY
 
+_FORM = 2
+"""Of the bytes of a history: cells of another form are not read."""
+
 Ends = Sequence[tuple[Micros, float]]
 """The windows that an event fell into: when each ends and what it comes to."""
 
@@ -88,7 +91,7 @@ class BaselinePart(Part):
     @property
     def identity(self) -> list[object]:
         """What decides what the cells mean: how long they are kept does not."""
-        return [self.peers.by, self.peers.lists] if self.peers is not None else []
+        return [_FORM, *([self.peers.by, self.peers.lists] if self.peers is not None else [])]
 
     @property
     def start(self) -> str:
@@ -153,7 +156,7 @@ class Baseline(Judge[History]):
         if history is None:
             history = self.put(key, History(self._hours.of(tops[0][0])))
         if peer and peer != history.peer:
-            self._join(key, history, peer)
+            self._join(key, history, peer, self._hours.of(tops[-1][0]))
         for end, size in tops:
             hour = self._hours.of(end)
             if hour == history.hour:
@@ -235,10 +238,10 @@ class Baseline(Judge[History]):
 
     # --- peers ---------------------------------------------------------------------------------------------
 
-    def _join(self, key: int, history: History, peer: int) -> None:
-        self._members.get(history.peer, set()).discard(key)
-        history.peer = peer
-        if peer:
+    def _join(self, key: int, history: History, peer: int, hour: int) -> None:
+        before = history.peer
+        if history.join(peer, hour):
+            self._members.get(before, set()).discard(key)
             self._members.setdefault(peer, set()).add(key)
 
     def _peers_limit(self, peer: int, hour: int) -> tuple[float, dict[str, Any]] | None:

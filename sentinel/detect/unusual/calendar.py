@@ -1,12 +1,13 @@
 """Working hours and days off: whether a moment is within them. A condition of an event's time alone; nothing is kept.
 
-Holidays come from the `holidays` package, by country and, after a dash, its part: `DE`, `DE-BE`, `GB-SCT`.
+Holidays come from the `holidays` package, by country and, after a dash, its part: `DE`, `DE-BE`, `GB-SCT`. A rule that
+is for everywhere names a list instead, in which those who run it say which holidays are theirs.
 """
 
 from __future__ import annotations
 
 import re
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from datetime import date, timedelta
 from typing import Annotated, Literal
 from zoneinfo import ZoneInfo
@@ -21,6 +22,7 @@ from sentinel.model import Event
 Day = Literal["mon", "tue", "wed", "thu", "fri", "sat", "sun"]
 DAYS: tuple[Day, ...] = ("mon", "tue", "wed", "thu", "fri", "sat", "sun")
 
+_DATE = re.compile(r"\d{4}-\d\d-\d\d")
 _SPAN = re.compile(r"([01]\d|2[0-3]):([0-5]\d)-([01]\d|2[0-3]|24):([0-5]\d)")
 
 
@@ -55,6 +57,14 @@ class CalendarPart(Part):
     hours: Annotated[Words, AfterValidator(_is_span)] = ()
     holidays: Annotated[Words, AfterValidator(_is_known)] = ()
     days_off: Annotated[Words, AfterValidator(_is_date)] = ()
+    lists: Words = ()
+
+    def among(self, lines: Iterable[str]) -> CalendarPart:
+        """With the holidays and days off of a list, a country or a day a line. Raises ValueError for another line."""
+        days = [each for each in lines if _DATE.fullmatch(each)]
+        places = _is_known(tuple(each for each in lines if not _DATE.fullmatch(each)))
+        more = {"holidays": (*self.holidays, *places), "days_off": (*self.days_off, *_is_date(tuple(days)))}
+        return self.model_copy(update=more)
 
 
 def condition(part: CalendarPart, zone: ZoneInfo) -> Callable[[Event], bool]:

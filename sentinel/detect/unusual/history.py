@@ -17,7 +17,7 @@ MOST = 192
 FOUND = 255
 """Stands for an hour in which there was a finding, and of which nothing is learned."""
 
-_head = Struct("<Id?q")
+_head = Struct("<IId?q")
 
 
 def code(value: float) -> int:
@@ -40,16 +40,17 @@ def value(byte: int) -> int:
 
 class History:
     """One group. The newest hour is open: `top` is what it has come to so far. `peer` is the group's peer group, as a
-    keyed hash; 0 for none. `limit` is what the hour `limit_hour` may come to; `is_own` where that is by this history.
+    keyed hash; 0 for none. `since` is the last hour in which it had other peers, 0 for none: nothing up to the end of
+    that day counts. `limit` is what the hour `limit_hour` may come to; `is_own` where that is by this history.
     """
 
-    __slots__ = ("days", "hour", "is_found", "is_own", "limit", "limit_hour", "peer", "top")
+    __slots__ = ("days", "hour", "is_found", "is_own", "limit", "limit_hour", "peer", "since", "top")
 
     def __init__(self, hour: int) -> None:
         self.hour = hour
         self.top: float = 0
         self.is_found = False
-        self.peer = 0
+        self.peer = self.since = 0
         self.days = bytearray()
         self.limit_hour = -1
         self.limit: float = 0
@@ -76,6 +77,19 @@ class History:
             self.is_found = True
         else:
             self._put(hour, FOUND)
+
+    def join(self, peer: int, hour: int) -> bool:
+        """The group has these peers in that hour. Whether it has left others for them: an event that comes late tells
+        only until when it had those it had before.
+        """
+        if self.peer and hour < self.hour:
+            self.since = max(self.since, hour)
+            return False
+        if self.peer:
+            self.since = max(self.since, self.hour)
+            self.limit_hour = -1
+        self.peer = peer
+        return True
 
     def _put(self, hour: int, byte: int) -> None:
         """Raise what is kept of an hour that is over to that byte."""
@@ -129,7 +143,7 @@ class History:
         for day, mask, place in sorted(self._walk(), reverse=True):
             if day >= today:
                 continue
-            if today - day > length:
+            if today - day > length or day <= self.since // 24:
                 break
             if found:
                 room -= 4 + mask.bit_count()
@@ -149,12 +163,12 @@ class History:
     # --- kept ----------------------------------------------------------------------------------------------
 
     def pack(self) -> bytes:
-        return _head.pack(self.hour, self.top, self.is_found, self.peer) + self.days
+        return _head.pack(self.hour, self.since, self.top, self.is_found, self.peer) + self.days
 
 
 def unpacked(packed: bytes) -> History:
     """The history of these bytes."""
     history = History(0)
-    history.hour, history.top, history.is_found, history.peer = _head.unpack_from(packed)
+    history.hour, history.since, history.top, history.is_found, history.peer = _head.unpack_from(packed)
     history.days = bytearray(packed[_head.size :])
     return history
