@@ -12,7 +12,7 @@ from sentinel.detect.crowded import Crowded
 from sentinel.detect.episodes import Episode, Fired
 from sentinel.detect.fields import Getter
 from sentinel.detect.rules import Correlation
-from sentinel.detect.windows import STRIDE, Entry, Window
+from sentinel.detect.windows import STRIDE, Entry, Window, packed
 from sentinel.model import Event
 
 ALWAYS: Micros = 1 << 62
@@ -80,25 +80,34 @@ class LearntWindow(Window):
         self.noted: str | None = None
 
     def take(self, entry: Entry) -> bool:
-        return entry[0] < self.until and super().take(entry)
+        room, entries = self.room, self.entries
+        if room <= 1 or not entries[-STRIDE] <= entry[0] < self.until:
+            return False
+        self.room = room - 1
+        entries.frombytes(packed(*entry))
+        return True
 
     def settle(self) -> None:
         entries, head, counts, span = self.entries, self.head, self.counts, self.span
         if self.counted == len(entries):
             return
         tops: list[tuple[Micros, float]] = []
-        top, until = 0, 0
-        for place in range(self.counted, len(entries), STRIDE):
-            time = entries[place]
-            limit = time - span
+        top, until, place = 0, 0, self.counted
+        gone = entries[head]
+        for time, value in zip(entries[place::STRIDE], entries[place + 1 :: STRIDE], strict=True):
             if counts is not None:
-                value = entries[place + 1]
                 counts[value] = counts.get(value, 0) + 1
-            while entries[head] <= limit:
+            while gone <= time - span:
                 if counts is not None:
-                    _count_out(counts, entries[head + 1])
+                    left = counts[entries[head + 1]] - 1
+                    if left:
+                        counts[entries[head + 1]] = left
+                    else:
+                        del counts[entries[head + 1]]
                 head += STRIDE
-            size = (place - head) // STRIDE + 1 if counts is None else len(counts)
+                gone = entries[head]
+            place += STRIDE
+            size = (place - head) // STRIDE if counts is None else len(counts)
             if time >= until:
                 until = time // QUARTER * QUARTER + QUARTER
                 tops.append((time, size))
@@ -108,14 +117,6 @@ class LearntWindow(Window):
                 top = size
         self.head, self.counted = head, len(entries)
         self.learn(self.key, tops)
-
-
-def _count_out(counts: dict[int, int], value: int) -> None:
-    left = counts[value] - 1
-    if left:
-        counts[value] = left
-    else:
-        del counts[value]
 
 
 class JudgedTally(Tally):

@@ -186,7 +186,7 @@ class _Baseline:
     baseline: baseline.Baseline
 
     def ask(self, shown: Shown) -> bool:
-        return self.baseline.judge(shown.key, shown.ends, shown.threshold, shown.peer)
+        return self.baseline.judge(shown.key, shown.ends, shown.threshold, shown.peer, shown.entry[0])
 
     def why(self, shown: Shown) -> str:
         return self.baseline.why_of(shown.key, shown.ends)

@@ -21,7 +21,7 @@ Entry = tuple[int, int, int, int, int]
 """The five numbers of an event."""
 
 STRIDE = 5
-_packed = Struct(f"={STRIDE}q").pack
+packed = Struct(f"={STRIDE}q").pack
 PRUNED_FROM = 64 * STRIDE
 """Below so many entries before the window nothing is dropped."""
 LENGTH_BITS = 24
@@ -101,7 +101,7 @@ class Window:
         if entry[0] < entries[-STRIDE]:
             return False
         self.room = room - 1
-        entries.frombytes(_packed(*entry))
+        entries.frombytes(packed(*entry))
         return True
 
     def _take_alike(self, entry: Entry) -> bool:
@@ -110,7 +110,7 @@ class Window:
         if entry[1] != entries[1 - STRIDE] or entry[0] < entries[-STRIDE]:
             return False
         self.room += 1
-        entries.frombytes(_packed(*entry))
+        entries.frombytes(packed(*entry))
         return True
 
     def add(self, entry: Entry) -> float | None:
@@ -121,7 +121,7 @@ class Window:
         if entries and entry[0] < entries[-STRIDE]:
             return None
         self.room = 0
-        entries.frombytes(_packed(*entry))
+        entries.frombytes(packed(*entry))
         return self.size
 
     def settle(self) -> None:

@@ -10,7 +10,7 @@ import tempfile
 from collections.abc import Callable
 from pathlib import Path
 
-from tests.bench import crowd, figures, logs, page, profile
+from tests.bench import baselines, crowd, figures, logs, page, profile
 from tests.bench.measure import FIXTURES, Figure, grep, in_turn, python_loop, replay
 
 ROOT = Path(__file__).parents[2]
@@ -113,7 +113,8 @@ def main() -> int:
             print(parts[-1])
         if not sys.argv[1:]:
             crowded = figures.crowded(crowded_rules(Path(folder)), TWO_WINDOWS, INVENTORY, Path(folder) / "nginx.log")
-            parts += [_facts([crowded, *figures.rows(Path(folder))]), profile.page(Path(folder))]
+            facts = [crowded, *figures.rows(Path(folder)), *baselines.rows()]
+            parts += [_facts(facts), profile.page(Path(folder))]
             print("\n".join(parts[-2:]))
     if not sys.argv[1:]:
         page.write(ROOT / "docs" / "benchmarks.md", _page(parts))
@@ -121,7 +122,7 @@ def main() -> int:
 
 
 def _facts(rows: list[tuple[str, str]]) -> str:
-    lines = ["## Candidates, memory and loading", "", "| what | figure |", "|---|---:|"]
+    lines = ["## Candidates, memory, loading and baselines", "", "| what | figure |", "|---|---:|"]
     return "\n".join([*lines, *(f"| {what} | {figure} |" for what, figure in rows)]) + "\n"
 
 

@@ -139,24 +139,25 @@ class Baseline(Judge[History]):
         self._members: dict[int, set[int]] = {}
         self._of_peers: dict[tuple[int, int], tuple[float, dict[str, Any]] | None] = {}
 
-    def judge(self, key: int, ends: Ends, threshold: float, peer: int = 0) -> bool:
+    def judge(self, key: int, ends: Ends, threshold: float, peer: int = 0, at: Micros | None = None) -> bool:
         """Learn what the windows came to, and say whether one that reaches the threshold is higher than usual. `peer`
-        is the keyed hash of the group's peer group, 0 where the event does not say it.
+        is the keyed hash of the group's peer group, 0 where the event does not say it, `at` when the event was (where
+        it is not the first end).
         """
         holds = False
         for end, size in ends:
-            history = self.learn(key, ((end, size),), peer)
+            history = self.learn(key, ((end, size),), peer, at)
             if size >= threshold and self._is_unusual(history, self._hours.of(end), size):
                 holds = True
         return holds
 
-    def learn(self, key: int, tops: Ends, peer: int = 0) -> History:
+    def learn(self, key: int, tops: Ends, peer: int = 0, at: Micros | None = None) -> History:
         """Windows of the group came to so much, at these times."""
         history = self.cells.get(key)
         if history is None:
             history = self.put(key, History(self._hours.of(tops[0][0])))
         if peer and peer != history.peer:
-            self._join(key, history, peer, self._hours.of(tops[-1][0]))
+            self._join(key, history, peer, self._hours.of(tops[0][0] if at is None else at))
         for end, size in tops:
             hour = self._hours.of(end)
             if hour == history.hour:

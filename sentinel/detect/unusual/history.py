@@ -14,6 +14,9 @@ from struct import Struct
 MOST = 192
 """Bytes for the days before the last one with an event: 24 days of 4 hours, 16 of 8 hours, 6 of 24."""
 
+_PUT_OFF = 2
+"""Hours of a day that are over before the days before it are pruned: an event may still come into the hour before."""
+
 FOUND = 255
 """Stands for an hour in which there was a finding, and of which nothing is learned."""
 
@@ -40,7 +43,7 @@ def value(byte: int) -> int:
 
 class History:
     """One group. The newest hour is open: `top` is what it has come to so far. `peer` is the group's peer group, as a
-    keyed hash; 0 for none. `since` is the last hour in which it had other peers, 0 for none: nothing up to the end of
+    keyed hash; 0 for none. `since` is the hour in which it left others for them, 0 for never: nothing up to the end of
     that day counts. `limit` is what the hour `limit_hour` may come to; `is_own` where that is by this history.
     """
 
@@ -64,8 +67,10 @@ class History:
             self._put(self.hour, FOUND if self.is_found else code(self.top))
             if hour // 24 - self.hour // 24 > length:
                 self.days.clear()
+            is_later_day = (hour - _PUT_OFF) // 24 > (self.hour - _PUT_OFF) // 24
             self.hour, self.top, self.is_found = hour, size, False
-            self._prune(length)
+            if is_later_day:
+                self._prune(length)
         elif hour == self.hour:
             self.top = max(self.top, size)
         elif self.hour // 24 - hour // 24 <= length:
@@ -79,15 +84,13 @@ class History:
             self._put(hour, FOUND)
 
     def join(self, peer: int, hour: int) -> bool:
-        """The group has these peers in that hour. Whether it has left others for them: an event that comes late tells
-        only until when it had those it had before.
+        """The group had these peers in that hour. Whether it has them now: an event that comes late may tell of those
+        that it has left since.
         """
-        if self.peer and hour < self.hour:
-            self.since = max(self.since, hour)
-            return False
         if self.peer:
-            self.since = max(self.since, self.hour)
-            self.limit_hour = -1
+            if hour < self.since:
+                return False
+            self.since, self.limit_hour = hour, -1
         self.peer = peer
         return True
 
@@ -122,8 +125,8 @@ class History:
             place += 4 + mask.bit_count()
 
     def _prune(self, length: int) -> None:
-        """Drop the days that nobody will ask for. (An event may still come into the hour before this one.)"""
-        today = (self.hour - 2) // 24
+        """Drop the days that nobody will ask for."""
+        today = (self.hour - _PUT_OFF) // 24
         usable = {day for day, _, _ in self.usable(today, length)}
         kept = [
             self.days[place : place + 4 + mask.bit_count()]
