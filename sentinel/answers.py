@@ -19,6 +19,8 @@ from sentinel.acts import (
     CaseRow,
     ChannelRow,
     ChannelsAnswer,
+    CollectedRow,
+    CollectionRow,
     EvidenceRow,
     FactorRow,
     FindingRow,
@@ -47,6 +49,7 @@ from sentinel.routing import When, listed
 from sentinel.silences import LONGEST, Silence
 from sentinel.store.audit import AuditRow
 from sentinel.store.cases import FindingRow as StoredFinding
+from sentinel.store.collected import Collection, SourceCollected
 from sentinel.store.outbox import Delivery, Standing
 
 EVIDENCE_SHOWN = 100
@@ -110,6 +113,12 @@ class Register(Protocol):
     def evidence_places(self, case_id: str) -> list[tuple[str, Evidence]]:
         """(finding id, place) of each record of a case."""
 
+    def collection(self, case_id: str) -> Collection | None:
+        """What is collected around a case."""
+
+    def collected_sources(self, case_id: str) -> list[SourceCollected]:
+        """How far each source was looked through for it."""
+
     def evidence_counts(self) -> dict[str, int]:
         """How many records each case rests on."""
 
@@ -133,10 +142,35 @@ def show_answer(store: Register, case: Case, now: Micros, zone: ZoneInfo | None 
         findings=[_finding(each) for each in store.findings(case.id)],
         evidence=[_evidence(finding, place) for finding, place in places[:EVIDENCE_SHOWN]],
         evidence_total=len(places),
+        collection=collection_row(store, case.id),
         timeline=[_entry(each) for each in store.audit(case.id)],
         messages=[_message(each) for each in store.deliveries(case.id)],
         next_action=next_action(case),
         severity=_severity(case),
+    )
+
+
+def collection_row(store: Register, case_id: str) -> CollectionRow | None:
+    """What is and was collected around the case."""
+    wanted = store.collection(case_id)
+    if wanted is None:
+        return None
+    return CollectionRow(
+        since=rfc3339(wanted.since),
+        until=rfc3339(wanted.until),
+        due_at=None if wanted.due_at is None else rfc3339(wanted.due_at),
+        sources=[_collected(each) for each in store.collected_sources(case_id)],
+    )
+
+
+def _collected(each: SourceCollected) -> CollectedRow:
+    return CollectedRow(
+        source=each.source,
+        records=each.records,
+        bytes=each.bytes,
+        reached=rfc3339(each.reached) if each.reached else None,
+        cut=each.cut,
+        unread=[f"{path}: {reason}" if path else reason for path, reason in each.unread],
     )
 
 
@@ -153,6 +187,7 @@ def register_answer(store: Register, book: Book, now: Micros, zone: ZoneInfo | N
                 findings=[_finding(each) for each in store.findings(case.id)],
                 evidence=[],
                 evidence_total=counts.get(case.id, 0),
+                collection=None,
                 timeline=trail.get(case.id, []),
                 messages=[],
                 next_action=next_action(case),

@@ -22,7 +22,7 @@ from pathlib import Path
 
 from sentinel import files, reading
 from sentinel.activity import Activity
-from sentinel.assembly import Assembly
+from sentinel.assembly import SPOOL, Assembly
 from sentinel.cases.book import Book
 from sentinel.channels.base import Channel
 from sentinel.clock import SECOND, Clock, Micros, SystemClock
@@ -109,6 +109,7 @@ class Daemon:
         if self.web is not None:
             self.web.start()
         self.courier.start()
+        self.collector.start()
         self.heartbeat.start()
 
     @staticmethod
@@ -123,7 +124,10 @@ class Daemon:
 
     def _make_courier(self) -> None:
         self.reports = Reports(self.metrics, self.wake)
-        self.courier = self._assembly().courier(self.store, self.channels, self.clock, self.reports)
+        parts = self._assembly()
+        self.courier = parts.courier(self.store, self.channels, self.clock, self.reports)
+        redaction = self.engine.redaction
+        self.collector = parts.collector(self.store, self.vault, redaction, self.clock, self.metrics)
 
     @uncollected()
     def _begin(self) -> None:
@@ -133,7 +137,7 @@ class Daemon:
         self.engine = self._engine()
         self.sources = Sources(
             [each.options for each in self.config.sources],
-            self.config.state / "spool",
+            self.config.state / SPOOL,
             self.wake,
             reading.first_times(self.config.sources),
         )
@@ -224,6 +228,7 @@ class Daemon:
         if self.pipeline.owes_news:
             self.pipeline.owes_news = False
             self.courier.wake()
+            self.collector.wake()
         return size
 
     def _tend(self, now: Micros) -> None:
@@ -247,12 +252,14 @@ class Daemon:
         self.sources.close()
         self.store.let_go()
         self.courier.stop()
+        self.collector.stop()
         self.store = self.keeper.open(now)
         self.measure.new_engine()
         self._begin()
         self._is_broken = False
         self._make_courier()
         self.courier.start()
+        self.collector.start()
 
     def _idle(self, now: Micros) -> None:
         waits = [self.sources.wait_seconds(now), self.pipeline.seconds_to_commit(now)]
@@ -344,12 +351,14 @@ class Daemon:
     def _change(self, loaded: Config, book: Rulebook, made: dict[str, Channel]) -> None:
         self.sources.close()
         self.courier.stop()
+        self.collector.stop()
         self.config, self.rulebook, self.channels = loaded, book, made
         self.lookout.begin_anew()
         self.measure.new_engine()
         self._begin()
         self._make_courier()
         self.courier.start()
+        self.collector.start()
 
     # --- letting go ----------------------------------------------------------------------------------------
 
@@ -363,6 +372,7 @@ class Daemon:
         self.control.stop()
         self.heartbeat.stop()
         self.courier.stop()
+        self.collector.stop()
         if self.web is not None:
             self.web.stop()
         self.renewal.close()

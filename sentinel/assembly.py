@@ -10,9 +10,12 @@ from typing import TypeVar
 from sentinel import channels
 from sentinel.channels.base import Channel, ChannelError
 from sentinel.clock import MINUTE, Clock
+from sentinel.collector import Collector, Scope
 from sentinel.config import Config
 from sentinel.courier import Courier
+from sentinel.detect.redact import Redaction
 from sentinel.heartbeat import Heartbeat
+from sentinel.identities import NOBODY
 from sentinel.metrics import Metrics
 from sentinel.model import Notification
 from sentinel.problems import Problem, Span, Unusable
@@ -23,10 +26,14 @@ from sentinel.silences import Silence
 from sentinel.store import Store
 from sentinel.telling import Telling
 from sentinel.untaken import Reports
+from sentinel.vault import Vault
 from sentinel.web.readiness import Readiness
 from sentinel.web.server import Door, WebServer
 
 T = TypeVar("T")
+
+SPOOL = "spool"
+"""The folder below the state in which sources may keep files."""
 
 
 @dataclass(frozen=True)
@@ -69,6 +76,19 @@ class Assembly:
         """Who takes what is owed from the store to these channels, none faster than it may."""
         rates = {name: options.per_minute for name, options in self.config.channels.items()}
         return Courier(store, made.values(), clock, reports, per_minute=rates)
+
+    def collector(self, store: Store, vault: Vault, redaction: Redaction, clock: Clock, metrics: Metrics) -> Collector:
+        """Who takes what surrounds the cases from these sources, masked as the rules say."""
+        loaded = self.config
+        scope = Scope(
+            sources=loaded.sources,
+            spool=loaded.state / SPOOL,
+            entries=() if loaded.inventory is None else tuple(loaded.inventory.entries()),
+            people=NOBODY if loaded.inventory is None else loaded.inventory.identities,
+            options=loaded.cases.collect,
+            mask=redaction.record,
+        )
+        return Collector(store, vault, scope, clock, metrics)
 
     def telling(self, made: Mapping[str, Channel], silences: list[Silence]) -> Telling:
         """Who says what over which of these channels."""

@@ -140,6 +140,8 @@ class Metrics:
         )
         self.backup_made = self._gauge("backup_timestamp_seconds", "When the newest copy of the state was made.")
         self.backup_failures = self._counter("backup_failures", "Copies of the state that could not be made.")
+        self.collected_records = self._counter("collected_records", "Records collected around cases.", "source")
+        self.collections_due = self._gauge("collections_due", "Cases around which records are being collected now.")
         self.clock_jumps = self._counter("clock_jumps", "Times that the wall clock was set.", "direction")
         for direction in ("forward", "back"):
             self.clock_jumps.labels(direction)

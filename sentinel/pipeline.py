@@ -21,19 +21,24 @@ from sentinel.cases.judging import concerns_a_case, digest, judge
 from sentinel.cases.options import CaseOptions
 from sentinel.cases.reminders import remind
 from sentinel.cases.wording import notice, redirected
-from sentinel.clock import SECOND, Micros
+from sentinel.clock import MINUTE, SECOND, Micros
 from sentinel.covering import Covering
 from sentinel.detect import state
 from sentinel.detect.engine import AHEAD, Engine
 from sentinel.losses import Losses, may_be_personal
 from sentinel.model import AuditEntry, Block, Case, Evidence, Finding, Gap, Notification, Verdict
 from sentinel.store.batch import Batch
+from sentinel.store.collected import Collection
 from sentinel.telling import Telling
 
 COMMIT_AFTER: Micros = SECOND // 2
 COMMIT_BYTES = 64 * 1024 * 1024
 BASE_AFTER = 1024 * 1024
 """Bytes of deltas after which one shard of the windows is written anew."""
+
+
+COLLECT_AGAIN: Micros = 10 * MINUTE
+"""So long after a further finding of a case the records around it are collected, with those of others that follow."""
 
 
 class Blocks(Protocol):
@@ -108,6 +113,7 @@ class Pipeline:
         self._digests: set[str] = set()
         self._outstanding = 0
         self._next_shard = 0
+        self._collecting: dict[str, Micros] = {}
 
     # --- one turn ------------------------------------------------------------------------------------------
 
@@ -230,11 +236,23 @@ class Pipeline:
         case = verdict.case
         self._cases_of[finding.id] = case.id
         self._remember_subjects(finding, case, known)
+        self._collect(finding, case, known, now)
         if case.historical:
             self._digests.add(case.id)
         for place in finding.evidence:
             self._batch.evidence(case.id, finding.id, place, self._masked(place, self._raw(place, block), now))
         return case.id
+
+    def _collect(self, finding: Finding, case: Case, known: Case | None, now: Micros) -> None:
+        """The records around the finding are wanted: at once for a new case, soon for a new finding of a known one."""
+        options = self.options.collect
+        since, until = finding.first_seen - options.around, finding.last_seen + options.around
+        goes_on = finding.update and until < self._collecting.get(case.id, 0) + COLLECT_AGAIN
+        if not options.automatic or case.historical or goes_on:
+            return
+        self._collecting[case.id] = until
+        due_at = now if known is None else until if finding.update else now + COLLECT_AGAIN
+        self._batch.collect(Collection(case.id, since, until, due_at))
 
     def _case_for(self, finding: Finding) -> Case | None:
         """The case the finding is in already, else the undecided one with its key."""

@@ -8,6 +8,7 @@
 | `case.register` | none | RegisterAnswer |
 | `case.open` | OpenArguments | MoveAnswer |
 | `case.move` | MoveArguments | MoveAnswer |
+| `case.collect` | ReasonArguments | CollectAnswer |
 | `channel.list` | none | ChannelsAnswer |
 | `channel.test` | ChannelArguments | TestsAnswer |
 | `channel.outcome` | OutcomeArguments | OutcomeAnswer |
@@ -29,6 +30,9 @@ from sentinel.acts.cases import (
     CaseDetail,
     CaseRow,
     ClockRow,
+    CollectAnswer,
+    CollectedRow,
+    CollectionRow,
     EvidenceRow,
     FactorRow,
     FindingRow,
@@ -38,6 +42,7 @@ from sentinel.acts.cases import (
     MoveArguments,
     NoticeRow,
     OpenArguments,
+    ReasonArguments,
     RegisterAnswer,
     SeverityRow,
     ShowArguments,
@@ -74,6 +79,9 @@ __all__ = [
     "ChannelRow",
     "ChannelsAnswer",
     "ClockRow",
+    "CollectAnswer",
+    "CollectedRow",
+    "CollectionRow",
     "EndArguments",
     "EvidenceRow",
     "FactorRow",
@@ -86,6 +94,7 @@ __all__ = [
     "OpenArguments",
     "OutcomeAnswer",
     "OutcomeArguments",
+    "ReasonArguments",
     "RegisterAnswer",
     "ReloadAnswer",
     "ReportArguments",
@@ -104,7 +113,7 @@ __all__ = [
 ]
 
 ACTS = (
-    *("status", "case.list", "case.show", "case.register", "case.open", "case.move"),
+    *("status", "case.list", "case.show", "case.register", "case.open", "case.move", "case.collect"),
     *("channel.list", "channel.test", "channel.outcome", "channel.resend"),
     *("silence.add", "silence.list", "silence.end"),
     *("report", "rules.status", "reload"),

@@ -151,6 +151,28 @@ class MessageRow(TypedDict):
     sent_at: str | None
 
 
+class CollectedRow(TypedDict):
+    """What was collected around the case from one source. `cut` is what kept it from being all (`records`, `bytes`,
+    `time`), "" for nothing; `unread` are files that could not be read, each with the reason.
+    """
+
+    source: str
+    records: int
+    bytes: int
+    reached: str | None
+    cut: str
+    unread: list[str]
+
+
+class CollectionRow(TypedDict):
+    """The time (of events) around the case from which records are collected, and when that is done next, if again."""
+
+    since: str
+    until: str
+    due_at: str | None
+    sources: list[CollectedRow]
+
+
 class CaseDetail(TypedDict):
     """All that is known of a case without revealing a person. `evidence` has the first places, `evidence_total` counts
     all. `next_action` says what to do now, with the command.
@@ -160,6 +182,7 @@ class CaseDetail(TypedDict):
     findings: list[FindingRow]
     evidence: list[EvidenceRow]
     evidence_total: int
+    collection: CollectionRow | None
     timeline: list[TimelineRow]
     messages: list[MessageRow]
     next_action: str
@@ -176,6 +199,20 @@ class ShowArguments(TypedDict):
     """`case` is the id, or a beginning of it that only one case has."""
 
     case: str
+
+
+class ReasonArguments(TypedDict):
+    """`case` as for ShowArguments."""
+
+    case: str
+    reason: str
+
+
+class CollectAnswer(TypedDict):
+    """The case whose surroundings are being collected, and what is known of that so far."""
+
+    case: str
+    collection: CollectionRow | None
 
 
 class OpenArguments(TypedDict):

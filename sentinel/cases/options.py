@@ -54,6 +54,20 @@ class Organisation(BaseModel):
     authority: str = ""
 
 
+class CollectOptions(BaseModel):
+    """What is collected around a case: records so long before and after its findings, and of each source at most so
+    many records and MiB, looked for for so long at a time. `automatic`: as soon as a case opens, not when asked alone.
+    """
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    automatic: bool = True
+    around: Annotated[Duration, Field(ge=MINUTE, le=31 * DAY)] = 24 * HOUR
+    records: Annotated[int, Field(ge=1, le=1_000_000)] = 20_000
+    megabytes: Annotated[int, Field(ge=1, le=1024)] = 16
+    time: Annotated[Duration, Field(ge=MINUTE // 60)] = 10 * MINUTE
+
+
 class CaseOptions(BaseModel):
     """The `cases` section of the configuration.
 
@@ -76,6 +90,7 @@ class CaseOptions(BaseModel):
     escalation: tuple[Rung, ...] = ()
     storm: Annotated[int, Field(ge=1)] = 20
     organisation: Organisation = Organisation()
+    collect: CollectOptions = CollectOptions()
     templates: Annotated[str, Field(min_length=1)] | None = None
 
     @field_validator("timezone")

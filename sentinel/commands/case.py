@@ -13,6 +13,7 @@ import typer
 from sentinel.acts import CaseDetail, CaseRow
 from sentinel.clock import SystemClock
 from sentinel.commands import case_view
+from sentinel.commands.case_evidence import collect
 from sentinel.commands.case_moves import MOVES, CaseArgument, ReasonOption, command_of, print_done, why
 from sentinel.commands.case_papers import draft_case, export, register
 from sentinel.commands.daemon import SocketOption, ask_daemon, ask_or_read
@@ -123,6 +124,9 @@ def open_case(  # noqa: PLR0913  (each an option of its own)
 app.command("draft", epilog=examples("sentinel case draft C-7Q2M --document ico", _TO_FILE))(draft_case)
 app.command("register", epilog=examples("sentinel case register --format html --file register.html"))(register)
 app.command("export", epilog=examples("sentinel case export C-7Q2M --file C-7Q2M.zip -r 'for counsel'"))(export)
+
+
+app.command("collect", epilog=examples("sentinel case collect C-7Q2M -r 'rotation is tonight'"))(collect)
 
 
 @app.command(epilog=examples("sentinel case watch"))

@@ -8,7 +8,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from datetime import datetime
 
-from sentinel.acts import CaseDetail, CaseRow, ClockRow, EvidenceRow, FactorRow, TimelineRow
+from sentinel.acts import CaseDetail, CaseRow, ClockRow, CollectionRow, EvidenceRow, FactorRow, TimelineRow
 from sentinel.clock import SECOND, Micros, from_datetime
 
 Section = tuple[str, tuple[str, ...], Sequence[tuple[str, ...]]]
@@ -175,6 +175,11 @@ def sections(detail: CaseDetail) -> Iterator[Section]:
         ),
         (evidence, ("file", "records #", "from byte #", "to byte #"), list(_places(detail["evidence"]))),
         (
+            _collection_heading(detail["collection"]),
+            ("source", "records #", "KiB #", "looked through until (UTC)", "left out"),
+            list(_collected(detail["collection"])),
+        ),
+        (
             "messages",
             ("occasion", "channel", "state", "attempts #", "taken (UTC)"),
             [
@@ -197,6 +202,20 @@ def _places(found: Sequence[EvidenceRow]) -> Iterator[tuple[str, ...]]:
         here = [row for row in found if row["path"] == path]
         ends = max(row["offset"] + row["length"] for row in here)
         yield path, f"{len(here):,}", str(min(row["offset"] for row in here)), str(ends)
+
+
+def _collection_heading(found: CollectionRow | None) -> str:
+    if found is None:
+        return ""
+    again = f"; again {found['due_at']}" if found["due_at"] else ""
+    return f"collected around it, {found['since']} to {found['until']}{again}"
+
+
+def _collected(found: CollectionRow | None) -> Iterator[tuple[str, ...]]:
+    for row in found["sources"] if found else ():
+        cut = f"what is above the limit of {row['cut']}" if row["cut"] else ""
+        left_out = "; ".join([*([cut] if cut else []), *row["unread"]])
+        yield row["source"], f"{row['records']:,}", f"{-(-row['bytes'] // 1024):,}", row["reached"] or "", left_out
 
 
 def _value(row: FactorRow) -> str:

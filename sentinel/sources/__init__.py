@@ -13,22 +13,26 @@ from pathlib import Path
 from sentinel.clock import Micros
 from sentinel.model import Block, Gap, Position
 from sentinel.sources.base import FirstTime, Source, SourceStatus
-from sentinel.sources.file import FileOptions, file_source
-from sentinel.sources.journal import Journal, JournalOptions
+from sentinel.sources.file import FileOptions, file_past, file_source
+from sentinel.sources.journal import Journal, JournalOptions, journal_past
 from sentinel.sources.options import SourceOptions
-from sentinel.sources.stdin import Stdin, StdinOptions
+from sentinel.sources.past import Past, Unread, nothing_kept
+from sentinel.sources.stdin import Stdin, StdinOptions, stdin_past
 from sentinel.sources.wakeup import WakeUp
 
 __all__ = [
     "TYPES",
     "FileOptions",
     "JournalOptions",
+    "Past",
     "SourceOptions",
     "SourceType",
     "Sources",
     "StdinOptions",
     "Surroundings",
+    "Unread",
     "make",
+    "past",
 ]
 
 
@@ -44,10 +48,13 @@ class Surroundings:
 
 @dataclass(frozen=True, slots=True)
 class SourceType:
-    """The options a type takes in sentinel.yaml, and how a source is made of them."""
+    """The options a type takes in sentinel.yaml, how a source is made of them, and what of it lies on disk: given the
+    options, the folder of `Surroundings`, since when, and the time.
+    """
 
     options: type[SourceOptions]
     make: Callable[[SourceOptions, Surroundings], Source]
+    past: Callable[[SourceOptions, Path, Micros, Micros], Past] = lambda *_: nothing_kept()
 
 
 def _file(options: SourceOptions, surroundings: Surroundings) -> Source:
@@ -65,11 +72,31 @@ def _journal(options: SourceOptions, _: Surroundings) -> Source:
     return Journal(options)
 
 
+def _file_past(options: SourceOptions, _: Path, since: Micros, __: Micros) -> Past:
+    assert isinstance(options, FileOptions)
+    return file_past(options, since)
+
+
+def _stdin_past(options: SourceOptions, folder: Path, since: Micros, _: Micros) -> Past:
+    assert isinstance(options, StdinOptions)
+    return stdin_past(options, folder, since)
+
+
+def _journal_past(options: SourceOptions, _: Path, since: Micros, now: Micros) -> Past:
+    assert isinstance(options, JournalOptions)
+    return journal_past(options, since, now)
+
+
 TYPES: dict[str, SourceType] = {
-    "file": SourceType(FileOptions, _file),
-    "journal": SourceType(JournalOptions, _journal),
-    "stdin": SourceType(StdinOptions, _stdin),
+    "file": SourceType(FileOptions, _file, _file_past),
+    "journal": SourceType(JournalOptions, _journal, _journal_past),
+    "stdin": SourceType(StdinOptions, _stdin, _stdin_past),
 }
+
+
+def past(options: SourceOptions, folder: Path, since: Micros, now: Micros) -> Past:
+    """What of the source still lies on disk and was written since then. Raises KeyError for an unknown type."""
+    return TYPES[options.type].past(options, folder, since, now)
 
 
 def make(options: SourceOptions, surroundings: Surroundings) -> Source:

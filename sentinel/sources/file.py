@@ -7,10 +7,12 @@ from typing import Annotated, Literal
 
 from pydantic import Field, StringConstraints
 
+from sentinel.clock import Micros
 from sentinel.sources.base import FirstTime
 from sentinel.sources.coding import Coding
 from sentinel.sources.grouping import Grouping, Multiline
 from sentinel.sources.options import SourceOptions
+from sentinel.sources.past import Past, past_files
 from sentinel.sources.stream import Style
 from sentinel.sources.tail import Tail
 from sentinel.sources.wakeup import WakeUp
@@ -33,10 +35,24 @@ class FileOptions(SourceOptions):
 
 def file_source(options: FileOptions, wakeup: WakeUp, first_time: FirstTime) -> Tail:
     """The source as configured; it opens nothing yet."""
-    patterns = [os.path.normpath(pattern) for pattern in options.paths]
-    style = Style(
+    wakeups, style = None if options.poll else wakeup, _style(options)
+    follow = options.follow_symlinks
+    return Tail(options, _patterns(options), follow=follow, wakeup=wakeups, style=style, first_time=first_time)
+
+
+def file_past(options: FileOptions, since: Micros) -> Past:
+    """What lies on disk of the files, as far as they were changed since then."""
+    style, follow = _style(options), options.follow_symlinks
+    patterns = _patterns(options)
+    return past_files(options.name, patterns, since, follow=follow, grouping=style.grouping, coding=style.coding)
+
+
+def _patterns(options: FileOptions) -> list[str]:
+    return [os.path.normpath(pattern) for pattern in options.paths]
+
+
+def _style(options: FileOptions) -> Style:
+    return Style(
         grouping=Grouping(options.multiline) if options.multiline is not None else None,
         coding=Coding(options.encoding) if options.encoding != "auto" else None,
     )
-    wakeups = None if options.poll else wakeup
-    return Tail(options, patterns, follow=options.follow_symlinks, wakeup=wakeups, style=style, first_time=first_time)

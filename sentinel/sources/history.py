@@ -12,6 +12,7 @@ from itertools import chain
 
 from sentinel.clock import Micros
 from sentinel.model import Block, Position
+from sentinel.sources.coding import Coding
 from sentinel.sources.compression import Chunks, expanded
 from sentinel.sources.framing import Framing, framed
 from sentinel.sources.grouping import Grouping
@@ -19,21 +20,28 @@ from sentinel.sources.records import BLOCK, records
 
 
 def read_history(
-    path: str, source: str, stream: int, now: Micros | None = None, grouping: Grouping | None = None
+    path: str,
+    source: str,
+    stream: int,
+    now: Micros | None = None,
+    grouping: Grouping | None = None,
+    coding: Coding | None = None,
+    opened: int | None = None,
 ) -> Iterator[Block]:
     """The whole of one input as blocks of whole records, with uncompressed offsets; `-` is standard input.
 
-    `reference` is `now`, else the input's own last change. A last line without newline is handed out with one added.
-    Raises OSError where the input cannot be read, and ValueError where it is damaged or breaks off, after everything
-    before that place was handed out. The positions are not for storing.
+    `opened` is a descriptor of it, to be closed here, for those that open with care; without `coding` the first bytes
+    tell how it is written. `reference` is `now`, else the input's own last change. A last line without newline is
+    handed out with one added. Raises OSError where the input cannot be read, and ValueError where it is damaged or
+    breaks off, after everything before that place was handed out. The positions are not for storing.
     """
-    fd = os.dup(0) if path == "-" else os.open(path, os.O_RDONLY | os.O_CLOEXEC)
+    fd = opened if opened is not None else os.dup(0) if path == "-" else os.open(path, os.O_RDONLY | os.O_CLOEXEC)
     try:
         changed = os.fstat(fd).st_mtime_ns // 1000
         position = Position(source=source, stream=stream, state="")
         chunks = expanded(_chunks(fd), path)
         first = next(chunks, b"")
-        framing = Framing(grouping, None, 0)
+        framing = Framing(grouping, coding, 0)
         lines = records(chain((first,), chunks), 0, framing.coding_by(first))
         for piece, *_ in framed(lines, framing):
             yield Block(

@@ -13,7 +13,7 @@ from bisect import bisect_right
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from functools import reduce
-from itertools import accumulate
+from itertools import accumulate, islice
 from operator import or_
 from typing import Annotated, Any, Literal
 
@@ -25,6 +25,7 @@ from sentinel.clock import SECOND, Micros, rfc3339
 from sentinel.model import Block, Gap, Position
 from sentinel.sources.base import SourceStatus
 from sentinel.sources.options import SourceOptions
+from sentinel.sources.past import Past, Unread
 
 STREAM = 1
 PIECE = 1 << 18
@@ -32,6 +33,7 @@ LONGEST_FIELD = 1 << 19
 BUSY, QUIET, IDLE = 0.1, 5 * SECOND, 0.5
 RETRY: Micros = SECOND
 _PIECES_KNOWN = 4096
+_ENTRIES_AT_ONCE = 256
 _FAILURES = (OSError, SystemError, RuntimeError)
 
 _Word = Annotated[str, StringConstraints(min_length=1, max_length=255, pattern=r"^[^\x00\n=]+$")]
@@ -147,17 +149,7 @@ class Journal:
     # --- the journal ---------------------------------------------------------------------------------------
 
     def _new_reader(self, *, is_filtered: bool = True) -> JournalReader:
-        reader = JournalReader()
-        if self._options.folder is None:
-            reader.open(JournalOpenMode.LOCAL_ONLY)
-        else:
-            reader.open_directory(self._options.folder)
-        reader.data_threshold = LONGEST_FIELD
-        rules = [Rule("_SYSTEMD_UNIT", unit) for unit in self._options.units]
-        rules += [Rule("SYSLOG_IDENTIFIER", word) for word in self._options.identifiers]
-        if rules and is_filtered:
-            reader.add_filter(reduce(or_, rules))
-        return reader
+        return _opened(self._options, is_filtered=is_filtered)
 
     def _connect(self, now: Micros) -> None:
         self._retry = now
@@ -268,6 +260,33 @@ class Journal:
             starts=starts,
             historical_before=self._options.historical_before(self._first),
         )
+
+
+def journal_past(options: JournalOptions, since: Micros, now: Micros) -> Past:
+    """The entries since then that the journal still has."""
+    source = Journal(options)
+    try:
+        reader = _opened(options)
+        reader.seek_realtime_usec(since)
+        entries = iter(reader.next, None)
+        while records := [_record(entry, options.record) for entry in islice(entries, _ENTRIES_AT_ONCE)]:
+            yield source._block(records, 0, now)  # noqa: SLF001  (of this file)
+    except _FAILURES as error:
+        yield Unread("journal", str(error.args[0] if error.args else type(error).__name__))
+
+
+def _opened(options: JournalOptions, *, is_filtered: bool = True) -> JournalReader:
+    reader = JournalReader()
+    if options.folder is None:
+        reader.open(JournalOpenMode.LOCAL_ONLY)
+    else:
+        reader.open_directory(options.folder)
+    reader.data_threshold = LONGEST_FIELD
+    rules = [Rule("_SYSTEMD_UNIT", unit) for unit in options.units]
+    rules += [Rule("SYSLOG_IDENTIFIER", word) for word in options.identifiers]
+    if rules and is_filtered:
+        reader.add_filter(reduce(or_, rules))
+    return reader
 
 
 def _end(reader: JournalReader) -> _Mark | None:

@@ -25,6 +25,7 @@ from sentinel.sources.folder import Found, listing
 from sentinel.sources.grouping import Grouping, Multiline
 from sentinel.sources.identity import from_text
 from sentinel.sources.options import SourceOptions
+from sentinel.sources.past import Past, past_files
 from sentinel.sources.stream import Style
 from sentinel.sources.tail import Tail
 
@@ -44,6 +45,16 @@ class StdinOptions(SourceOptions):
     multiline: Multiline | None = None
 
 
+def stdin_past(options: StdinOptions, folder: Path, since: Micros) -> Past:
+    """What the spool still holds, as far as it was changed since then."""
+    grouping = Grouping(options.multiline) if options.multiline is not None else None
+    return past_files(options.name, _spools(folder / f"{options.name}.spool"), since, grouping=grouping)
+
+
+def _spools(spool: Path) -> list[str]:
+    return [str(spool), f"{glob.escape(str(spool))}.*"]
+
+
 class Stdin:
     """Fulfils `Source`. `fd` is read by a thread of its own from `open` to its end, or to `close`."""
 
@@ -51,7 +62,7 @@ class Stdin:
         self.name = options.name
         self._spool = folder / f"{options.name}.spool"
         self._grouping = grouping = Grouping(options.multiline) if options.multiline is not None else None
-        self._tail = Tail(options, [str(self._spool), f"{glob.escape(str(self._spool))}.*"], style=Style(grouping))
+        self._tail = Tail(options, _spools(self._spool), style=Style(grouping))
         self._wake = wake
         self._fd = fd
         self._trouble = ""

@@ -25,7 +25,13 @@ _FIRST_LINK: Final = bytes(32)
 _PAGE: Final = 1000
 _DETAIL: Final = "audit detail"
 
-Item = Literal["audit", "evidence"]
+Item = Literal["audit", "evidence", "collected"]
+_LOOSE: Final = (
+    "SELECT number FROM audit EXCEPT SELECT number FROM chain WHERE item = 'audit'",
+    "SELECT number FROM evidence EXCEPT SELECT number FROM chain WHERE item = 'evidence'",
+    "SELECT number FROM collected EXCEPT SELECT number FROM chain WHERE item = 'collected'",
+)
+"""What is in no link."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -132,6 +138,11 @@ def evidence_digest(place: tuple[Any, ...], sealed_digest: bytes) -> bytes:
     return hashlib.sha256(_canonical(*place) + sealed_digest).digest()
 
 
+def collected_digest(where: tuple[Any, ...], sealed_digest: bytes) -> bytes:
+    """The digest of one row of records collected around a case: where it is and the digest of what was sealed."""
+    return hashlib.sha256(_canonical(*where) + sealed_digest).digest()
+
+
 def verify(db: apsw.Connection, known: Head | None = None) -> list[Break]:
     """Every place where the chain, the entries or the evidence were changed; none when all holds.
 
@@ -165,7 +176,8 @@ def _links(db: apsw.Connection) -> Iterator[Row]:
 
 
 def _item_wrong(db: apsw.Connection, item: str, number: int, digest: bytes) -> str:
-    return _entry_wrong(db, number, digest) if item == "audit" else _evidence_wrong(db, number, digest)
+    wrong = {"audit": _entry_wrong, "evidence": _evidence_wrong, "collected": _collected_wrong}.get(item)
+    return "it is of no known kind" if wrong is None else wrong(db, number, digest)
 
 
 def _entry_wrong(db: apsw.Connection, number: int, digest: bytes) -> str:
@@ -187,16 +199,29 @@ def _evidence_wrong(db: apsw.Connection, number: int, digest: bytes) -> str:
     *place, sealed_digest, sealed = found
     if evidence_digest(tuple(place), sealed_digest) != digest:
         return "the place of its evidence was changed"
-    # Shredded evidence is gone and may be; what is there must be what was sealed.
-    whole = sealed is None or hashlib.sha256(sealed).digest() == sealed_digest
-    return "" if whole else "its evidence was changed"
+    return "" if _is_whole(sealed, sealed_digest) else "its evidence was changed"
+
+
+def _collected_wrong(db: apsw.Connection, number: int, digest: bytes) -> str:
+    found = row(
+        db,
+        "SELECT case_id, sequence, source, records, sealed_digest, sealed FROM collected WHERE number = ?",
+        (number,),
+    )
+    if found is None:
+        return "its collected records are missing"
+    *where, sealed_digest, sealed = found
+    is_same = collected_digest(tuple(where), sealed_digest) == digest and _is_whole(sealed, sealed_digest)
+    return "" if is_same else "its collected records were changed"
+
+
+def _is_whole(sealed: bytes | None, sealed_digest: bytes) -> bool:
+    """What is there is what was sealed; what was shredded is gone and may be."""
+    return sealed is None or hashlib.sha256(sealed).digest() == sealed_digest
 
 
 def _unlinked(db: apsw.Connection) -> list[Break]:
-    loose = [
-        *rows(db, "SELECT number FROM audit EXCEPT SELECT number FROM chain WHERE item = 'audit'"),
-        *rows(db, "SELECT number FROM evidence EXCEPT SELECT number FROM chain WHERE item = 'evidence'"),
-    ]
+    loose = [found for statement in _LOOSE for found in rows(db, statement)]
     return [Break(0, f"{len(loose)} entries or pieces of evidence are not in the chain")] if loose else []
 
 

@@ -7,6 +7,7 @@ from collections.abc import Iterable, Mapping
 from sentinel.accesses import Accesses
 from sentinel.clock import Micros
 from sentinel.model import AuditEntry, Document, Evidence, Gap, Notification, Position, Verdict
+from sentinel.store.collected import Collection
 from sentinel.store.coverage import Read
 
 
@@ -29,6 +30,7 @@ class Batch:
         self.covered: dict[tuple[int, str], Read] = {}
         self.split: list[tuple[str, str]] = []
         self.accesses: Accesses | None = None
+        self.collections: dict[str, Collection] = {}
 
     def read(self, position: Position) -> None:
         """The stream has been read and judged up to there."""
@@ -65,6 +67,13 @@ class Batch:
     def evidence(self, case_id: str, finding_id: str, place: Evidence, raw: bytes | None) -> None:
         """A record the case rests on; `raw` is None where its bytes are gone."""
         self.pieces.append((case_id, finding_id, place, raw))
+
+    def collect(self, wanted: Collection) -> None:
+        """The records around the case are to be collected, of this time too."""
+        known = self.collections.get(wanted.case_id, wanted)
+        dues = [each.due_at for each in (known, wanted) if each.due_at is not None]
+        since, until = min(known.since, wanted.since), max(known.until, wanted.until)
+        self.collections[wanted.case_id] = Collection(wanted.case_id, since, until, min(dues, default=None))
 
     def owe(self, notification: Notification, channel: str, body: bytes, not_before: Micros = 0) -> None:
         """The message is to be sent through the channel, as these bytes, at once or not before that moment."""
@@ -107,7 +116,7 @@ class Batch:
                 (
                     *(self.positions, self.forgotten, self.gaps, self.bases, self.verdicts, self.pieces),
                     *(self.owed, self.filed, self.settled, self.entries, any(self.touched.values()), self.split),
-                    self.covered,
+                    *(self.covered, self.collections),
                 )
             )
         )

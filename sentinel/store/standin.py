@@ -16,7 +16,7 @@ import apsw
 
 from sentinel.cases.identity import Key, key_of, key_text, own_hash, tags_of
 from sentinel.model import AuditEntry, Case, Finding
-from sentinel.store import audit, cases, connection, evidence, meta, outbox, silences
+from sentinel.store import audit, cases, collected, connection, evidence, meta, outbox, silences
 from sentinel.store.connection import number, row, rows
 from sentinel.store.folder import DATABASE
 from sentinel.vault import KeyUnavailable, Vault
@@ -101,6 +101,7 @@ def bring(db: apsw.Connection, vault: Vault, lent: Lent) -> Home:
         for case in cases.load(other, lent.vault):
             twin = _bring_case(db, vault, case, (other, lent.vault), is_handed_over=case.id in handed)
             joined += [(case.id, twin)] if twin is not None else []
+        _bring_collections(db, other)
         _bring_acts(db, vault, acts)
         _bring_silences(db, vault, other, lent)
         unpaid = _bring_messages(db, vault, other, lent)
@@ -110,6 +111,13 @@ def bring(db: apsw.Connection, vault: Vault, lent: Lent) -> Home:
         db.executemany("INSERT OR REPLACE INTO watches VALUES (?, ?)", rows(other, "SELECT * FROM watches"))
     meta.write(db, f"home {lent.name}", "brought")
     return Home(tuple(joined), tuple(unpaid))
+
+
+def _bring_collections(db: apsw.Connection, other: apsw.Connection) -> None:
+    """What surrounds the cases is collected here again, at once: what the stand-in collected stays under its keys."""
+    for case_id, since, until in rows(other, "SELECT case_id, since, until FROM collections"):
+        if row(db, "SELECT 1 FROM cases WHERE id = ?", (case_id,)) is not None:
+            collected.plan(db, collected.Collection(case_id, since, until, 0))
 
 
 def keep_evidence(db: apsw.Connection, vault: Vault, lent: Lent) -> None:

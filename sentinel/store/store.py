@@ -13,11 +13,12 @@ from pathlib import Path
 from typing import Self
 
 from sentinel.clock import Micros
-from sentinel.model import AuditEntry, Case, Evidence, Gap, Position
+from sentinel.model import Case, Gap, Position
 from sentinel.store import (
     audit,
     backups,
     cases,
+    collected,
     connection,
     coverage,
     evidence,
@@ -29,20 +30,18 @@ from sentinel.store import (
     standin,
     windows,
 )
-from sentinel.store.audit import AuditRow, Break, Head
 from sentinel.store.backups import Rescue
 from sentinel.store.batch import Batch
 from sentinel.store.cases import FindingRow, FindingValues
 from sentinel.store.compaction import Compaction
 from sentinel.store.coverage import Read
 from sentinel.store.errors import StoreError
-from sentinel.store.evidence import EvidenceRow
-from sentinel.store.messages import Messages
+from sentinel.store.holdings import Holdings
 from sentinel.store.windows import Windows
 from sentinel.vault import Vault
 
 
-class Store(Messages, Compaction):
+class Store(Holdings, Compaction):
     """The state of one folder. Made by `Store.open`; `close` it, or use it as a context."""
 
     @classmethod
@@ -165,6 +164,8 @@ class Store(Messages, Compaction):
                 cases.add_subjects(db, case_id, hashes)
             for case_id, finding_id, place, raw in batch.pieces:
                 evidence.add(db, vault, case_id, finding_id, place, raw)
+            for wanted in batch.collections.values():
+                collected.plan(db, wanted)
             for notification, channel, body, next_at in batch.owed:
                 outbox.owe(db, vault, notification, channel, body, next_at)
             for document, channel in batch.filed:
@@ -241,17 +242,7 @@ class Store(Messages, Compaction):
         with self._reading() as db:
             return cases.load_subjects(db, case_id)
 
-    # --- evidence and audit --------------------------------------------------------------------------------
-
-    def read_evidence(self, case_id: str) -> list[EvidenceRow]:
-        """The records of a case, unsealed where they can be: an act for the audit trail."""
-        with self._reading() as db:
-            return evidence.load(db, self._vault, case_id)
-
-    def evidence_places(self, case_id: str) -> list[tuple[str, Evidence]]:
-        """(finding id, place) of each record of a case, without unsealing anything."""
-        with self._reading() as db:
-            return evidence.load_places(db, case_id)
+    # --- what was read --------------------------------------------------------------------------------------
 
     def coverage(self, first: int, last: int) -> dict[tuple[int, str], Read]:
         """What was read from day `first` to day `last` (days since 1970 in UTC), by (day, source)."""
@@ -267,40 +258,6 @@ class Store(Messages, Compaction):
         """The daemon that began then still watches."""
         with self._writing() as db:
             coverage.seen(db, begun_at, now)
-
-    def evidence_counts(self) -> dict[str, int]:
-        """How many records each case rests on."""
-        with self._reading() as db:
-            return evidence.counts(db)
-
-    def audit(self, case_id: str | None = None) -> list[AuditRow]:
-        """The audit trail of one case, or of everything, in order."""
-        with self._reading() as db:
-            return audit.load(db, self._vault, case_id)
-
-    def audit_head(self) -> Head:
-        """The end of the chain, to be kept elsewhere."""
-        with self._reading() as db:
-            return audit.head(db)
-
-    def verify_audit(self, known: Head | None = None) -> list[Break]:
-        """Every place where the chain does not hold; with `known`, also whether it goes through that head."""
-        with self._reading() as db:
-            return audit.verify(db, known)
-
-    def shred(self, case_id: str, entry: AuditEntry) -> bool:
-        """What the case holds of people is gone for good, here and in every backup; the chain still verifies.
-
-        Says whether nothing of it is left in the write-ahead log either: a reader may keep that for a while, and the
-        next `checkpoint` tries again. The key is destroyed first; the rest is done again by calling this again.
-        """
-        self._vault.shred(case_id)
-        with self._writing() as db:
-            evidence.forget_sealed(db, case_id)
-            cases.forget_values(db, case_id)
-            audit.append(db, self._vault, entry)
-        with self._turn:
-            return connection.empty_log(self._db)
 
     # --- after a watch without the master key -----------------------------------------------------------------
 

@@ -42,6 +42,12 @@ class Trail:
     def evidence_places(self, case_id: str) -> list[Any]:
         return []
 
+    def collection(self, case_id: str) -> None:
+        return None
+
+    def collected_sources(self, case_id: str) -> list[Any]:
+        return []
+
     def evidence_counts(self) -> dict[str, int]:
         return {}
 

@@ -7,6 +7,7 @@ import pytest
 
 from sentinel.model import Verdict
 from sentinel.store import Batch, Store
+from sentinel.store.collected import Record, SourceCollected
 from sentinel.vault import Vault
 from tests.unit.store_samples import (
     MASTER,
@@ -63,6 +64,8 @@ def plant(store: Store, vault: Vault) -> None:
     batch.audit(an_entry("revealed", None, **{PATIENT: everything}))
     store.commit(batch)
     store.commit(a_batch(case, finding))
+    record = Record(NOON, "/var/log/portal.log", 0, 9, ["actor"], everything.encode())
+    store.collect("C-1", [record], SourceCollected("portal", vault.hash64(ACTOR), NOON, 1, 9, "", ()), an_entry())
 
 
 def test_nothing_personal_stands_in_clear_in_any_file(tmp_path: Path) -> None:
@@ -78,6 +81,7 @@ def test_nothing_personal_stands_in_clear_in_any_file(tmp_path: Path) -> None:
         # It is all there for those who hold the keys.
         assert store.case("C-1").owner == ACTOR  # type: ignore[union-attr]  # it was just stored
         assert PATIENT.encode() in (store.read_evidence("C-1")[0].raw or b"")
+        assert PATIENT.encode() in store.read_collected("C-1")[0][1].raw
     assert found_in(tmp_path) == []
 
 
