@@ -58,6 +58,10 @@ class Desk:
                 daemon.pipeline.commit(now)
                 case = book.find(str(request.arguments.get("case")))
                 return answers.show_answer(daemon.store, case, now, zone)
+            case "case.parties":
+                daemon.pipeline.commit(now)
+                case, vault = book.find(str(request.arguments.get("case"))), daemon.vault
+                return answers.parties_answer(daemon.store, case, vault.hash_key, vault.pseudonym)
             case "case.register":
                 daemon.pipeline.commit(now)
                 return answers.register_answer(daemon.store, book, now, zone)

@@ -6,6 +6,7 @@
 | `case.list` | none | ListAnswer |
 | `case.show` | ShowArguments | CaseDetail |
 | `case.register` | none | RegisterAnswer |
+| `case.parties` | ShowArguments | PartiesAnswer |
 | `case.open` | OpenArguments | MoveAnswer |
 | `case.move` | MoveArguments | MoveAnswer |
 | `case.collect` | ReasonArguments | CollectAnswer |
@@ -42,6 +43,7 @@ from sentinel.acts.cases import (
     MoveArguments,
     NoticeRow,
     OpenArguments,
+    PartiesAnswer,
     ReasonArguments,
     RegisterAnswer,
     SeverityRow,
@@ -94,6 +96,7 @@ __all__ = [
     "OpenArguments",
     "OutcomeAnswer",
     "OutcomeArguments",
+    "PartiesAnswer",
     "ReasonArguments",
     "RegisterAnswer",
     "ReloadAnswer",
@@ -113,7 +116,8 @@ __all__ = [
 ]
 
 ACTS = (
-    *("status", "case.list", "case.show", "case.register", "case.open", "case.move", "case.collect"),
+    *("status", "case.list", "case.show", "case.parties", "case.register", "case.open", "case.move"),
+    "case.collect",
     *("channel.list", "channel.test", "channel.outcome", "channel.resend"),
     *("silence.add", "silence.list", "silence.end"),
     *("report", "rules.status", "reload"),

@@ -189,6 +189,18 @@ class CaseDetail(TypedDict):
     severity: SeverityRow
 
 
+class PartiesAnswer(TypedDict):
+    """Whom the ledger of accesses is to be asked about: keyed hashes as text, those of actors with their pseudonyms;
+    `people` only where no finding of the case names an actor.
+    """
+
+    case: str
+    occurred_from: str
+    occurred_to: str
+    actors: dict[str, str]
+    people: list[str]
+
+
 class RegisterAnswer(TypedDict):
     """Every case whole, the oldest first, without the places of evidence and without messages."""
 

@@ -37,12 +37,24 @@ class Fact:
 
 
 @dataclass(frozen=True, slots=True)
+class Counted:
+    """What the ledger of accesses says of the actors of a case in the time in which it occurred."""
+
+    people: int
+    accesses: int
+    records: int
+
+
+@dataclass(frozen=True, slots=True)
 class Known:
-    """All that a document is made of: the case, who notifies, and the systems of the inventory in the case."""
+    """All that a document is made of: the case, who notifies, and the systems of the inventory in the case; and what
+    the ledger counted, where it can be read.
+    """
 
     detail: CaseDetail
     organisation: Organisation
     systems: tuple[System, ...]
+    counted: Counted | None = None
 
     def described(self, field: str) -> str | None:
         """The newest words of a person for that field."""
@@ -160,10 +172,21 @@ def _aware(known: Known) -> str | None:
 
 
 def _people_count(known: Known) -> str | None:
-    subjects = known.detail["case"]["subjects"]
+    subjects, counted = known.detail["case"]["subjects"], known.counted
     held = sum(system.people or 0 for system in known.systems)
     most = f"; the systems concerned hold about {held:,} people" if held else ""
+    # The ledger knows every access; a rule, those that it counts.
+    if counted is not None and counted.people > (subjects or 0):
+        return f"at least {counted.people:,}, as named in every access by the same actors in that time{most}"
     return None if subjects is None else f"at least {subjects:,}, as named in the log{most}"
+
+
+def _records_count(known: Known) -> str | None:
+    counted = known.counted
+    if counted is None or not counted.accesses:
+        return None
+    shown = f", which showed {counted.records:,} records by the log's own count" if counted.records else ""
+    return f"{counted.accesses:,} accesses to records{shown}, as far as the log shows"
 
 
 def _people_categories(known: Known) -> str | None:
@@ -227,6 +250,7 @@ _READ: Mapping[str, Callable[[Known], str | None]] = {
     "detected": lambda known: _time(known.detail["case"]["detected_at"]),
     "aware": _aware,
     "people_count": _people_count,
+    "records_count": _records_count,
     "people_categories": _people_categories,
     "data_categories": _data_categories,
     "systems": _systems,

@@ -16,6 +16,8 @@ from sentinel.commands import case_view
 from sentinel.commands.case_evidence import collect
 from sentinel.commands.case_moves import MOVES, CaseArgument, ReasonOption, command_of, print_done, why
 from sentinel.commands.case_papers import draft_case, export, register
+from sentinel.commands.case_scope import EXAMPLES as SCOPES
+from sentinel.commands.case_scope import scope
 from sentinel.commands.daemon import SocketOption, ask_daemon, ask_or_read
 from sentinel.commands.output import (
     ConfigOption,
@@ -122,6 +124,7 @@ def open_case(  # noqa: PLR0913  (each an option of its own)
 
 
 app.command("draft", epilog=examples("sentinel case draft C-7Q2M --document ico", _TO_FILE))(draft_case)
+app.command("scope", epilog=examples(*SCOPES))(scope)
 app.command("register", epilog=examples("sentinel case register --format html --file register.html"))(register)
 app.command("export", epilog=examples("sentinel case export C-7Q2M --file C-7Q2M.zip -r 'for counsel'"))(export)
 

@@ -15,24 +15,30 @@ import os
 import sys
 import zipfile
 from collections.abc import Iterator
+from dataclasses import replace
 from enum import StrEnum
 from pathlib import Path
-from typing import Annotated, Any, cast
+from typing import TYPE_CHECKING, Annotated, Any, cast
 
 import typer
 
 from sentinel.acts import CaseDetail
 from sentinel.cases.documents import PLANS, Document, draft
-from sentinel.cases.facts import Known
+from sentinel.cases.facts import Counted, Known
 from sentinel.cases.moments import read_day
 from sentinel.cases.moving import CaseError
 from sentinel.cases.registry import COLUMNS, flat, register_row, within
 from sentinel.clock import SystemClock, rfc3339
 from sentinel.commands.case_moves import CaseArgument, ReasonOption, why
 from sentinel.commands.daemon import SocketOption, ask_daemon, ask_or_read
+from sentinel.commands.ledger import scope_of
 from sentinel.commands.output import CommandError, ConfigOption, Output, OutputOption, console, print_json, safe
+from sentinel.commands.scope_view import as_csv
 from sentinel.config import Config, find, load
 from sentinel.paper import PaperError, render
+
+if TYPE_CHECKING:
+    from sentinel.scope import Scope
 
 
 class Kind(StrEnum):
@@ -81,7 +87,8 @@ def draft_case(
     """A draft from what is known, every gap marked: to the authority, for a form, to the people, to the controller."""
     detail = cast("CaseDetail", ask_or_read("case.show", {"case": case}, config, socket))
     loaded = loaded_config(config)
-    made = draft(document.value, _known(detail, loaded))
+    known = replace(_known(detail, loaded), counted=_counted(_scope(detail, loaded, config, socket)))
+    made = draft(document.value, known)
     write_paper(_as_text(made, form.value, loaded), file)
 
 
@@ -134,7 +141,7 @@ def export(
     """
     loaded, given = loaded_config(config), why(reason)
     detail = cast("CaseDetail", ask_or_read("case.show", {"case": case}, config, socket))
-    members = dict(_members(detail, loaded))
+    members = dict(_members(detail, loaded, _scope(detail, loaded, config, socket)))
     manifest = _manifest(detail, members)
     digest = hashlib.sha256(manifest).hexdigest()
     asked = {"case": detail["case"]["id"], "move": "export", "reason": given, "digest": digest}
@@ -155,8 +162,25 @@ def export(
 # --- one case ------------------------------------------------------------------------------------------------
 
 
-def _members(detail: CaseDetail, loaded: Config) -> Iterator[tuple[str, bytes]]:
-    known = _known(detail, loaded)
+def _scope(detail: CaseDetail, loaded: Config, config: Path | None, socket: Path | None) -> Scope | None:
+    """What the ledger says of the case, where it can be asked: a paper is made without it too."""
+    if not loaded.ledger or not detail["case"]["findings"]:
+        return None
+    try:
+        return scope_of(detail["case"]["id"], loaded, config, socket, None, None)
+    except CommandError:
+        return None
+
+
+def _counted(scope: Scope | None) -> Counted | None:
+    return None if scope is None else Counted(scope["people_count"], scope["accesses"], scope["records"])
+
+
+def _members(detail: CaseDetail, loaded: Config, scope: Scope | None) -> Iterator[tuple[str, bytes]]:
+    known = replace(_known(detail, loaded), counted=_counted(scope))
+    if scope is not None:
+        yield "scope.json", (json.dumps(scope, indent=2) + "\n").encode()
+        yield "scope.csv", as_csv(scope, "people").encode()
     for name, value in (
         ("case.json", detail["case"]),
         ("findings.json", detail["findings"]),

@@ -7,7 +7,7 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any, cast
 
-from sentinel.answers import list_answer, register_answer, show_answer
+from sentinel.answers import list_answer, parties_answer, register_answer, show_answer
 from sentinel.cases.book import Book
 from sentinel.cases.moving import CaseError
 from sentinel.clock import SystemClock
@@ -76,4 +76,7 @@ def _answer(store: Store, vault: Vault, act: str, arguments: Mapping[str, Any], 
         return report(store, vault, book, start, end, now)
     if act == "case.register":
         return cast("dict[str, Any]", register_answer(store, book, now, zone))
+    if act == "case.parties":
+        asked = book.find(str(arguments["case"]))
+        return cast("dict[str, Any]", parties_answer(store, asked, vault.hash_key, vault.pseudonym))
     return cast("dict[str, Any]", show_answer(store, book.find(str(arguments["case"])), now, zone))

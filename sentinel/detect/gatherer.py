@@ -22,7 +22,7 @@ Apart = Callable[[Event, Held], Iterable[dict[str, Any]]]
 """The fields of each access of an event that is several, in the order of the entries."""
 
 _ODD: Final = -1
-"""In place of a kind: accesses to several systems at once, or with sizes."""
+"""In place of a kind: accesses to several systems at once."""
 
 
 class _Actors(dict[str, int]):
@@ -42,15 +42,14 @@ class _Actors(dict[str, int]):
 
 
 class _Places(dict[Held, int]):
-    """The place of the kind of each access among the kinds seen, or _ODD where more is to be done than to look."""
+    """The place of the kind of each access among the kinds seen, or _ODD."""
 
     def __init__(self, place_of: Callable[[Entry], int]) -> None:
         super().__init__()
         self._place_of = place_of
 
     def __missing__(self, held: Held) -> int:
-        is_plain = len(held) == 1 and not {"records", "bytes"} & held[0].sets
-        place = self[held] = self._place_of(held[0]) if is_plain else _ODD
+        place = self[held] = self._place_of(held[0]) if len(held) == 1 else _ODD
         return place
 
 
@@ -64,6 +63,7 @@ class Gatherer:
 
     def _begin(self) -> None:
         self._kinds: dict[Kind, int] = {}
+        self._sized_places: set[int] = set()
         self._places = _Places(self._place_of)
         self._times, self._who, self._whose = array("q"), array("q"), array("q")
         self._what = array("H")
@@ -71,42 +71,57 @@ class Gatherer:
 
     def note(self, events: Sequence[Event], held: Sequence[Held], apart: Apart) -> None:
         """These events are accesses, each through the entries that held."""
-        hash_text, actors, places = self.hash_text, self._actors, self._places
-        add_time, add_place = self._times.append, self._what.append
-        add_actor, add_subject = self._who.append, self._whose.append
-        for event, entries in zip(events, held, strict=True):
-            place = places[entries]
-            if place < 0:
-                self._note_odd(event, entries, apart)
-                continue
-            fields = event.fields
-            actor, subject = fields.get(ACTOR), fields.get(SUBJECT)
-            add_time(event.time)
-            add_place(place)
-            add_actor(actors[actor] if type(actor) is str else self._hash(actor))
-            add_subject(hash_text(subject) if type(subject) is str else self._hash(subject))
+        # Column by column: that is about twice as fast as access by access.
+        places = list(map(self._places.__getitem__, held))
+        if _ODD in places:
+            for event, entries in zip(events, held, strict=True):
+                for entry, fields in zip(entries, self._each(event, entries, apart), strict=True):
+                    self._note([event.time], [self._place_of(entry)], [fields])
+        else:
+            self._note([event.time for event in events], places, [event.fields for event in events])
 
-    def _note_odd(self, event: Event, held: Held, apart: Apart) -> None:
-        several = (event.fields,) if len(held) == 1 else apart(event, held)
-        for entry, fields in zip(held, several, strict=True):
-            size, records = _count(fields.get(BYTES)), _count(fields.get(RECORDS))
+    @staticmethod
+    def _each(event: Event, held: Held, apart: Apart) -> Iterable[dict[str, Any]]:
+        return (event.fields,) if len(held) == 1 else apart(event, held)
+
+    def _note(self, times: list[Micros], places: list[int], fields: list[dict[str, Any]]) -> None:
+        hash_text, actors = self.hash_text, self._actors
+        who = [
+            actors[name] if type(name) is str else self._actor(name) for name in [each.get(ACTOR) for each in fields]
+        ]
+        whose = [
+            hash_text(name) if type(name) is str else self._subject(name)
+            for name in [each.get(SUBJECT) for each in fields]
+        ]
+        if not self._sized_places.isdisjoint(places):
+            self._note_sizes(fields)
+        self._times.extend(times)
+        self._what.extend(places)
+        self._who.extend(who)
+        self._whose.extend(whose)
+
+    def _note_sizes(self, fields: list[dict[str, Any]]) -> None:
+        for number, each in enumerate(fields, len(self._times)):
+            size, records = _count(each.get(BYTES)), _count(each.get(RECORDS))
             if size or records:
-                self._sized.append(len(self._times))
+                self._sized.append(number)
                 self._sizes.append(size)
                 self._records.append(records)
-            actor = single(fields.get(ACTOR))
-            self._times.append(event.time)
-            self._what.append(self._place_of(entry))
-            self._who.append(self._actors[actor] if actor else 0)
-            self._whose.append(self._hash(fields.get(SUBJECT)))
 
-    def _hash(self, value: Any) -> int:
-        words = single(value)
-        return self.hash_text(words) if words else 0
+    def _actor(self, value: Any) -> int:
+        name = single(value)
+        return self._actors[name] if name else 0
+
+    def _subject(self, value: Any) -> int:
+        name = single(value)
+        return self.hash_text(name) if name else 0
 
     def _place_of(self, entry: Entry) -> int:
         kind = Kind(entry.system.name, entry.entry.action, tuple(entry.entry.data))
-        return self._kinds.setdefault(kind, len(self._kinds))
+        place = self._kinds.setdefault(kind, len(self._kinds))
+        if {"records", "bytes"} & entry.sets:
+            self._sized_places.add(place)
+        return place
 
     def take(self, latest: Micros) -> Accesses | None:
         """What was gathered; None for nothing. A time later than `latest` is taken for that one: a record that is

@@ -18,7 +18,9 @@ from typing import Any
 import pytest
 
 from sentinel.clock import SystemClock, to_datetime
+from sentinel.store.asking import open_ledger
 from tests.crash.watched import Receiver, Watched, receiving, until, watched
+from tests.ledgers import Access, listed
 
 LINES = 100_000
 KILLS = 20
@@ -278,6 +280,14 @@ def register(daemon: Watched) -> dict[str, Any]:
         }
 
 
+def accesses(daemon: Watched) -> list[Access]:
+    """Everything in the ledger, in order."""
+    ledger = open_ledger(daemon.state)
+    found = listed(ledger, ledger.of_actors(ledger.actors(), 0, 1 << 62))
+    assert len(found) == len(ledger) > LINES // 50
+    return found
+
+
 def _numbers(found: Any) -> dict[str, Any]:
     # How often an episode was told of follows the commits, which a restart moves.
     return {name: value for name, value in dataclasses.asdict(found).items() if name != "updates"}
@@ -319,6 +329,7 @@ def test_twenty_crashes_change_no_case_and_lose_no_message(tmp_path: Path, recor
         found, expected = register(daemon), register(undisturbed)
         assert len(expected) == CASES
         assert not (different := differences(found, expected)), "\n".join(different)
+        assert accesses(daemon) == accesses(undisturbed)
         owed = {message_id for case in found.values() for _, message_id, _ in case["owed"]}
         assert receiver.ids() == other.ids() == owed
         assert receiver.refused == other.refused == 0

@@ -7,11 +7,10 @@ from pathlib import Path
 import pytest
 
 from sentinel.clock import DAY
-from sentinel.store import Store, compaction
+from sentinel.store import Store, backups, compaction
 from sentinel.store.asking import open_ledger
-from sentinel.vault import Vault
 from tests.ledgers import Access, a_batch_of, listed
-from tests.unit.store_samples import MASTER, NOON, a_store
+from tests.unit.store_samples import NOON, a_store
 
 FIRST, SECOND, THIRD = (Access(NOON + number, 1, number) for number in (1, 2, 3))
 
@@ -39,15 +38,12 @@ def test_a_ledger_that_is_switched_off_is_emptied(tmp_path: Path) -> None:
         store.commit(a_batch_of([FIRST]))
         store.compact_ledger()
         store.commit(a_batch_of([SECOND]))
+        pseudonym = open_ledger(tmp_path).pseudonyms[FIRST.actor]
         store.tend_ledger(NOON, 0)
         assert store.ledger_files() == []
-        assert store.actor_names(pseudonym_of(FIRST)) == []
+        assert store.actor_names(pseudonym) == []
     assert in_ledger(tmp_path) == []
     assert list((tmp_path / "ledger").iterdir()) == []
-
-
-def pseudonym_of(access: Access) -> str:
-    return Vault.open(Path("nowhere"), MASTER).pseudonym("actor", f"actor number {access.actor}")
 
 
 def test_who_an_actor_is_can_be_told_until_the_last_access_is_gone(tmp_path: Path) -> None:
@@ -84,8 +80,6 @@ def damage(state: Path) -> None:
 
 
 def test_a_file_that_no_copy_needs_any_more_is_gone_with_the_last_copy_that_did(tmp_path: Path) -> None:
-    from sentinel.store import backups
-
     copies = tmp_path / "copies"
     with a_store(tmp_path / "state") as store:
         names = []

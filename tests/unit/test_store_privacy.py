@@ -1,14 +1,18 @@
 from __future__ import annotations
 
 import base64
+import dataclasses
 from pathlib import Path
 
 import pytest
 
+from sentinel.accesses import Accesses
+from sentinel.detect.hashes import Hashes
 from sentinel.model import Verdict
 from sentinel.store import Batch, Store
 from sentinel.store.collected import Record, SourceCollected
 from sentinel.vault import Vault
+from tests.ledgers import Access, columns_of
 from tests.unit.store_samples import (
     MASTER,
     NOON,
@@ -62,10 +66,18 @@ def plant(store: Store, vault: Vault) -> None:
     batch.evidence("C-1", "f_1", a_place(), f"{ADDRESS} - {ACTOR} GET /api/patients/{PATIENT}".encode())
     batch.owe(a_notification(), "soc", everything.encode())
     batch.audit(an_entry("revealed", None, **{PATIENT: everything}))
+    batch.access(read_by_the_actor(vault))
     store.commit(batch)
     store.commit(a_batch(case, finding))
     record = Record(NOON, "/var/log/portal.log", 0, 9, ["actor"], everything.encode())
     store.collect("C-1", [record], SourceCollected("portal", vault.hash64(ACTOR), NOON, 1, 9, "", ()), an_entry())
+
+
+def read_by_the_actor(vault: Vault) -> Accesses:
+    """Two accesses as the engine gathers them from a log, the one by the actor to the patient's data."""
+    who, whose = (Hashes(vault.hash_key)[word] for word in (ACTOR, PATIENT))
+    found = columns_of([Access(NOON, who, whose), Access(NOON + 1, who, 7)])
+    return dataclasses.replace(found, names={who: ACTOR})
 
 
 def test_nothing_personal_stands_in_clear_in_any_file(tmp_path: Path) -> None:
@@ -74,6 +86,8 @@ def test_nothing_personal_stands_in_clear_in_any_file(tmp_path: Path) -> None:
     plant(store, vault)
     assert found_in(tmp_path) == []
     store.backup(tmp_path / "copies", NOON)
+    store.compact_ledger()
+    assert len(store.ledger_files()) == 1
     store.checkpoint()
     assert found_in(tmp_path) == []
     store.let_go()
@@ -82,6 +96,7 @@ def test_nothing_personal_stands_in_clear_in_any_file(tmp_path: Path) -> None:
         assert store.case("C-1").owner == ACTOR  # type: ignore[union-attr]  # it was just stored
         assert PATIENT.encode() in (store.read_evidence("C-1")[0].raw or b"")
         assert PATIENT.encode() in store.read_collected("C-1")[0][1].raw
+        assert store.actor_names(vault.pseudonym("actor", ACTOR)) == [ACTOR]
     assert found_in(tmp_path) == []
 
 
