@@ -34,7 +34,8 @@ def summary(found: Scope) -> Iterator[tuple[str, str]]:
     yield "accesses", _accesses(found)
     yield "people", _people(found)
     yield "habit", _habit(found)
-    new = [f"{name} {', '.join(found[key])}" for name, key in _NEW if found[key]]  # type: ignore[literal-required]
+    words = (("system", found["new_systems"]), ("category", found["new_categories"]), ("action", found["new_actions"]))
+    new = [f"{name} {', '.join(each)}" for name, each in words if each]
     if found["actors"]:
         yield "new to them", "; ".join(new) or "no system, category or action"
     if found["nearby_accesses"]:
@@ -47,9 +48,6 @@ def summary(found: Scope) -> Iterator[tuple[str, str]]:
         )
     for warning in warnings(found):
         yield "beware", warning
-
-
-_NEW = (("system", "new_systems"), ("category", "new_categories"), ("action", "new_actions"))
 
 
 def warnings(found: Scope) -> list[str]:
