@@ -7,7 +7,6 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable, Iterable, Mapping
-from contextlib import suppress
 from typing import Any, Protocol, cast
 from zoneinfo import ZoneInfo
 
@@ -28,7 +27,6 @@ from sentinel.acts import (
     ListAnswer,
     MessageRow,
     MoveAnswer,
-    PartiesAnswer,
     RegisterAnswer,
     SeverityRow,
     SilenceRow,
@@ -46,16 +44,13 @@ from sentinel.cases.severity import severity
 from sentinel.cases.wording import next_action
 from sentinel.channels.base import ChannelOptions
 from sentinel.clock import Micros, rfc3339
-from sentinel.detect.hashes import Hashes
 from sentinel.model import Case, Evidence, Verdict
 from sentinel.routing import When, listed
 from sentinel.silences import LONGEST, Silence
 from sentinel.store.audit import AuditRow
 from sentinel.store.cases import FindingRow as StoredFinding
-from sentinel.store.cases import FindingValues
 from sentinel.store.collected import Collection, SourceCollected
 from sentinel.store.outbox import Delivery, Standing
-from sentinel.vault import KeyUnavailable
 
 EVIDENCE_SHOWN = 100
 
@@ -134,19 +129,6 @@ class Register(Protocol):
         """How each message of a case stands."""
 
 
-class Parties(Protocol):
-    """What is read from the store of those a case is about."""
-
-    def findings(self, case_id: str) -> list[StoredFinding]:
-        """The findings of a case."""
-
-    def finding_values(self, finding_id: str) -> FindingValues | None:
-        """Who a finding is about, in clear."""
-
-    def subjects(self, case_id: str) -> set[int]:
-        """The keyed hashes of the data subjects the case touches."""
-
-
 def list_answer(book: Book, now: Micros, zone: ZoneInfo | None = None) -> ListAnswer:
     """Every case, the most urgent first."""
     return ListAnswer(cases=[_row(case, now, zone) for case in book.by_urgency(now)])
@@ -189,23 +171,6 @@ def _collected(each: SourceCollected) -> CollectedRow:
         reached=rfc3339(each.reached) if each.reached else None,
         cut=each.cut,
         unread=[f"{path}: {reason}" if path else reason for path, reason in each.unread],
-    )
-
-
-def parties_answer(store: Parties, case: Case, hash_key: bytes, pseudonym: Callable[[str, str], str]) -> PartiesAnswer:
-    """Whom the ledger is to be asked about, by keyed hash. Names are unsealed for that, and shown to nobody."""
-    hashes, cases = Hashes(hash_key), [case.id, *(each.case_id for each in case.absorbed)]
-    names: set[str] = set()
-    for found in (each for case_id in cases for each in store.findings(case_id)):
-        with suppress(KeyUnavailable):
-            values = store.finding_values(found.id)
-            names.update(values.actors if values is not None else ())
-    return PartiesAnswer(
-        case=case.id,
-        occurred_from=rfc3339(case.occurred_from),
-        occurred_to=rfc3339(case.occurred_to),
-        actors={str(hashes[name]): pseudonym("actor", name) for name in sorted(names)},
-        people=[] if names else sorted(str(each) for case_id in cases for each in store.subjects(case_id)),
     )
 
 

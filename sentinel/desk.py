@@ -16,6 +16,7 @@ from sentinel.clock import Micros, rfc3339
 from sentinel.control import Request
 from sentinel.inspection import endings
 from sentinel.model import AuditEntry, Case, Verdict
+from sentinel.parties import parties_answer
 from sentinel.problems import did_you_mean
 from sentinel.silences import Silence
 from sentinel.store import StoreError
@@ -61,7 +62,7 @@ class Desk:
             case "case.parties":
                 daemon.pipeline.commit(now)
                 case, vault = book.find(str(request.arguments.get("case"))), daemon.vault
-                return answers.parties_answer(daemon.store, case, vault.hash_key, vault.pseudonym)
+                return parties_answer(daemon.store, case, vault.hash_key, vault.pseudonym)
             case "case.register":
                 daemon.pipeline.commit(now)
                 return answers.register_answer(daemon.store, book, now, zone)

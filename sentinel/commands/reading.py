@@ -7,12 +7,13 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any, cast
 
-from sentinel.answers import list_answer, parties_answer, register_answer, show_answer
+from sentinel.answers import list_answer, register_answer, show_answer
 from sentinel.cases.book import Book
 from sentinel.cases.moving import CaseError
 from sentinel.clock import SystemClock
 from sentinel.commands.output import CommandError, console
 from sentinel.config import Config, find, load
+from sentinel.parties import parties_answer
 from sentinel.problems import Unusable
 from sentinel.reports import period, report
 from sentinel.secrets import SecretError
