@@ -57,8 +57,8 @@ class Learner(Protocol):
     def is_stranger(self, key: int, peer: int) -> bool:
         """Whether the group is not known to have these peers."""
 
-    def limit_at(self, key: int, time: Micros) -> float | None:
-        """What the group may come to in the hour of that time, as far as it was asked."""
+    def limit_at(self, key: int, time: Micros) -> tuple[float, Micros] | None:
+        """What the group may come to in the hour of that time, as far as it was asked, and when that hour is over."""
 
 
 PeerOf = Callable[[Mapping[str, Any], Sequence[tuple[str, Getter]]], int]
@@ -185,11 +185,12 @@ class JudgedTally(Tally):
         window.until, window.noted = ALWAYS, None
         if self._learner is None or self._replays or self.noted is None or len(self._judges) > 1:
             return
-        limit = self._learner.limit_at(key, time)
-        if limit is not None and time == window.last:
+        known = self._learner.limit_at(key, time)
+        if known is not None and time == window.last:
+            limit, over = known
             self._least = limit if limit == math.inf else math.floor(limit) + 1
             window.room = self._room(window, window.size)
-            window.until, window.noted = time // QUARTER * QUARTER + QUARTER, ""
+            window.until, window.noted = over, ""
 
     def _asks_now(self, group: Group | None, entry: Entry) -> bool:
         """Whether the judges are to see the event even below the threshold."""

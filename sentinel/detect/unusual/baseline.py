@@ -116,6 +116,13 @@ class Hours:
             hour = self._known[quarter] = self._hour(quarter * QUARTER)
         return hour
 
+    def end_of(self, time: Micros) -> Micros:
+        """When the hour is over."""
+        hour, quarter = self.of(time), time // QUARTER + 1
+        while self.of(quarter * QUARTER) == hour:
+            quarter += 1
+        return quarter * QUARTER
+
     def _hour(self, begin: Micros) -> int:
         offset = to_datetime(begin).astimezone(self._zone).utcoffset()
         return (begin // SECOND + (round(offset.total_seconds()) if offset is not None else 0)) // 3600
@@ -167,12 +174,12 @@ class Baseline(Judge[History]):
         self.touched.add(key)
         return history
 
-    def limit_at(self, key: int, time: Micros) -> float | None:
-        """What the group may come to in the hour of that time, as far as it was asked."""
+    def limit_at(self, key: int, time: Micros) -> tuple[float, Micros] | None:
+        """What the group may come to in the hour of that time, as far as it was asked, and when that hour is over."""
         history = self.cells.get(key)
         if history is None or self.explains or history.limit_hour != self._hours.of(time):
             return None
-        return history.limit
+        return history.limit, self._hours.end_of(time)
 
     def is_stranger(self, key: int, peer: int) -> bool:
         """Whether the group is not known to have these peers."""
@@ -295,10 +302,14 @@ def _is_active(day: int, by_day: Mapping[int, Any]) -> bool:
 def _highest(history: History, days: Iterable[tuple[int, int]], hours: Sequence[int]) -> list[int]:
     """The highest of these hours of each day, but for days of which nothing is to be learned at them."""
     found = []
+    every = sum(1 << hour for hour in hours)
     for mask, place in days:
-        values = [value for hour in hours if (value := history.at(mask, place, hour)) is not None]
-        if values:
-            found.append(max(values))
+        top = 0 if mask & every != every else -1
+        for hour in hours:
+            if mask >> hour & 1 and (value := history.at(mask, place, hour)) is not None and value > top:
+                top = value
+        if top >= 0:
+            found.append(top)
     return found
 
 

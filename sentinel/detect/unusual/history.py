@@ -41,6 +41,10 @@ def value(byte: int) -> int:
     return (8 + digits) << (shift + 1)
 
 
+_VALUES = tuple(map(value, range(FOUND)))
+"""What each byte stands for, but that of an hour with a finding."""
+
+
 class History:
     """One group. The newest hour is open: `top` is what it has come to so far. `peer` is the group's peer group, as a
     keyed hash; 0 for none. `since` is the hour in which it left others for them, 0 for never: nothing up to the end of
@@ -161,7 +165,7 @@ class History:
         if not mask & bit:
             return 0
         byte = self.days[place + 4 + (mask & (bit - 1)).bit_count()]
-        return None if byte == FOUND else value(byte)
+        return None if byte == FOUND else _VALUES[byte]
 
     # --- kept ----------------------------------------------------------------------------------------------
 
