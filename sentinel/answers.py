@@ -101,6 +101,9 @@ _DID = {
     "merge": "merged",
     "unmerge": "on its own again",
     "split": "split",
+    "hold": "held: nothing of it is destroyed",
+    "release": "not held any more",
+    "destroy": "without its records and names",
 }
 
 

@@ -76,6 +76,7 @@ class Config:
     heartbeat: HeartbeatOptions | None
     control: Path
     master_key: SecretRef | None
+    oldest_master: Micros | None
     backup: BackupOptions
     ledger: Micros
 
@@ -173,6 +174,7 @@ def _config(
         heartbeat=part.heartbeat,
         control=folder / (part.control.socket or Path(runtime or state) / "control.sock"),
         master_key=part.keys.master,
+        oldest_master=part.keys.oldest,
         backup=BackupOptions(
             folder=folder / (part.backup.folder or state / "backups"), every=part.backup.every, keep=part.backup.keep
         ),

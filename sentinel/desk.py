@@ -20,6 +20,7 @@ from sentinel.parties import parties_answer
 from sentinel.problems import did_you_mean
 from sentinel.silences import Silence
 from sentinel.store import StoreError
+from sentinel.vault import VaultError
 
 if TYPE_CHECKING:
     from sentinel.app import Daemon
@@ -41,6 +42,9 @@ class Desk:
         except CaseError as refused:
             request.refuse(refused.message, refused.hint)
             outcome = "refused"
+        except VaultError as error:
+            request.refuse(str(error), "sentinel keys check")
+            outcome = "failed"
         except StoreError as error:
             hint = "what was asked is kept and saved as soon as there is room again; see the daemon's log"
             request.refuse(f"the store cannot be written now: {error}", hint)

@@ -79,13 +79,14 @@ def rehearse(loaded: Config, book: Rulebook, master: bytes, clock: Clock, pause:
     folder = Path(tempfile.mkdtemp(prefix="drill-", dir=loaded.backup.folder))
     try:
         shutil.copyfile(newest.path, folder / DATABASE)
+        live_vault = Vault.open(loaded.state, master, readonly=True)
+        live_vault.copy_root(folder)
         vault = Vault.open(folder, master)
         with Store.open(folder, vault) as copy:
             breaks = [each.reason for each in copy.verify_audit()]
             head = copy.audit_head()
             read = _read_on(loaded, book, copy, vault, clock)
             found = _register(copy)
-        live_vault = Vault.open(loaded.state, master, readonly=True)
         with Store.open(loaded.state, live_vault, readonly=True) as live:
             breaks += [each.reason for each in live.verify_audit(head)]
         known = _caught_up(loaded.state, live_vault, found, pause)

@@ -2,18 +2,38 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
-from typing import TYPE_CHECKING
+import logging
+from collections.abc import Callable, Mapping, Sequence
+from typing import TYPE_CHECKING, Any
 
-from sentinel import answers
+from sentinel import answers, revealing
+from sentinel.acts import ApproveAnswer, RevealAnswer
+from sentinel.cases import duties
+from sentinel.cases.identity import reveal_id
+from sentinel.cases.judging import SENTINEL
 from sentinel.cases.moving import CaseError, asked
-from sentinel.clock import Micros
+from sentinel.clock import DAY, HOUR, Micros, rfc3339
 from sentinel.control import Request
-from sentinel.model import AuditEntry, Case
+from sentinel.durations import show
+from sentinel.model import AuditEntry, Case, State
+from sentinel.store import Store
 from sentinel.store.collected import Collection
+from sentinel.store.reveals import Reveal
+from sentinel.vault import CATEGORIES, Category
 
 if TYPE_CHECKING:
     from sentinel.app import Daemon
+
+_log = logging.getLogger(__name__)
+
+WAITS: Micros = DAY
+"""How long somebody's wish to be shown a case waits for a second person."""
+
+APPROVED_FOR: Micros = HOUR
+"""How long they may look once it is approved; every look is written down."""
+
+KEPT_FOR_A_TIME: Sequence[Category] = ("records", "names")
+"""What is destroyed when its time is over. Why people decided as they did stays: Art. 33(5) GDPR asks for that."""
 
 
 def _case(daemon: Daemon, request: Request) -> tuple[Case, str]:
@@ -40,5 +60,107 @@ def collect(daemon: Daemon, request: Request, now: Micros) -> Mapping[str, objec
     return {"case": case.id, "collection": answers.collection_row(daemon.store, case.id)}
 
 
-ACTS: Mapping[str, Callable[[Daemon, Request, Micros], Mapping[str, object]]] = {"case.collect": collect}
+# --- showing ---------------------------------------------------------------------------------------------------
+
+
+def reveal(daemon: Daemon, request: Request, now: Micros) -> Mapping[str, object]:
+    """Who the case is about and what its records say; written down first, and where two people are needed, asked."""
+    case, reason = _case(daemon, request)
+    daemon.pipeline.commit(now)
+    who, asked_for = request.who.name, _wanted(request.arguments)
+    detail: dict[str, object] = {"reason": reason, **asked_for}
+    if daemon.config.cases.reveal == "two_people":
+        agreed = _agreed(daemon.store, case.id, _person(who), now)
+        if agreed is None or agreed.approved_at is None:
+            return _ask(daemon.store, case, agreed, who, detail, now)
+        detail["approved"] = agreed.id
+    daemon.store.write_down(AuditEntry(at=now, who=who, act="case.reveal", case_id=case.id, detail=detail))
+    return revealing.answer(daemon.store, daemon.vault, case.id, **asked_for)
+
+
+def _wanted(arguments: Mapping[str, Any]) -> dict[str, Any]:
+    records, skip = (arguments.get(name) or 0 for name in ("records", "skip"))
+    if not isinstance(records, int) or not isinstance(skip, int) or records < 0 or skip < 0:
+        raise CaseError("the number of records is a whole number, and not below 0")
+    return {"records": records, "skip": skip, "around": arguments.get("around") is True}
+
+
+def _person(who: str) -> str:
+    """Who it is, whether or not they act through root."""
+    return who.removesuffix(" (as root)")
+
+
+def _agreed(store: Store, case_id: str, person: str, now: Micros) -> Reveal | None:
+    """The person's newest wish that still holds: approved within the hour, else waiting for less than a day."""
+    mine = [each for each in store.reveals(case_id, now - WAITS) if _person(each.who) == person]
+    lasting = [each for each in mine if each.approved_at is None or 0 <= now - each.approved_at < APPROVED_FOR]
+    return next((each for each in lasting if each.approved_at is not None), next(iter(lasting), None))
+
+
+def _ask(
+    store: Store, case: Case, waiting: Reveal | None, who: str, detail: Mapping[str, Any], now: Micros
+) -> Mapping[str, object]:
+    wish = waiting or Reveal(reveal_id(who, case.id, now), case.id, now, who)
+    if waiting is None:
+        entry = AuditEntry(at=now, who=who, act="case.reveal-asked", case_id=case.id, detail={**detail, "id": wish.id})
+        store.ask_reveal(wish, entry)
+    return RevealAnswer(case=case.id, waits=wish.id, names={}, findings=[], records=[], records_total=0)
+
+
+def approve(daemon: Daemon, request: Request, now: Micros) -> Mapping[str, object]:
+    """A second person agrees that the first is shown a case."""
+    reason, who = str(request.arguments.get("reason") or "").strip(), request.who.name
+    asked(who, reason)
+    wish = daemon.store.reveal(str(request.arguments.get("reveal")).upper())
+    if wish is None or now - wish.at >= WAITS:
+        raise CaseError("nobody waits under that id", "`sentinel case reveal` says it; it holds for a day")
+    if _person(wish.who) == _person(who):
+        raise CaseError("a second person is needed", "whoever asks cannot approve it")
+    if wish.approved_at is not None:
+        raise CaseError(f"{wish.id} is approved already")
+    detail = {"reason": reason, "id": wish.id, "for": wish.who}
+    entry = AuditEntry(at=now, who=who, act="case.reveal-approved", case_id=wish.case_id, detail=detail)
+    daemon.store.approve_reveal(wish.id, now, entry)
+    return ApproveAnswer(reveal=wish.id, case=wish.case_id, who=wish.who, until=rfc3339(now + APPROVED_FOR))
+
+
+# --- destroying ------------------------------------------------------------------------------------------------
+
+
+def destroy(daemon: Daemon, request: Request, now: Micros) -> Mapping[str, object]:
+    """The records and names of a decided case are gone for good, if it is not held."""
+    case, reason = _case(daemon, request)
+    categories = CATEGORIES if request.arguments.get("everything") is True else KEPT_FOR_A_TIME
+    return _destroy(daemon, case, request.who.name, reason, categories, now)
+
+
+def _destroy(
+    daemon: Daemon, case: Case, who: str, reason: str, categories: Sequence[Category], now: Micros
+) -> Mapping[str, object]:
+    verdict = duties.destroy(case, who=who, reason=reason, now=now)
+    daemon.pipeline.commit(now)
+    # Once its key is gone the reason is sealed with the store's own key.
+    daemon.store.shred(case.id, verdict.audit[0], categories, verdict.case)
+    daemon.pipeline.book.apply(verdict)
+    return answers.move_answer(verdict.case, "destroy", now, daemon.config.cases.zone)
+
+
+def retire(daemon: Daemon, now: Micros) -> None:
+    """What has been kept for its time is destroyed, except in cases that are held. Raises StoreError."""
+    kept = daemon.config.cases.retention
+    for case in list(daemon.pipeline.book):
+        lasts = {State.DISMISSED: kept.dismissed, State.CLOSED: kept.closed}.get(case.state)
+        is_over = lasts is not None and case.closed_at is not None and now - case.closed_at >= lasts
+        if is_over and case.held_at is None and case.destroyed_at is None:
+            reason = f"kept for {show(lasts or 0)} after it was {case.state.value}"
+            _destroy(daemon, case, SENTINEL, reason, KEPT_FOR_A_TIME, now)
+            _log.info("the evidence of a case is destroyed, for its time is over", extra={"case": case.id})
+
+
+ACTS: Mapping[str, Callable[[Daemon, Request, Micros], Mapping[str, object]]] = {
+    "case.collect": collect,
+    "case.reveal": reveal,
+    "case.approve": approve,
+    "case.destroy": destroy,
+}
 """Each act by its name on the control socket."""

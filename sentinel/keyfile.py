@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import os
 import struct
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
@@ -78,6 +78,12 @@ class KeyFile:
         with self._open(os.O_RDONLY) as file:
             return [slot for slot in _read_all(file) if slot is not None]
 
+    def replace(self, slots: Iterable[Slot]) -> None:
+        """These keys and no others are in the file; on disk when this returns, and the old content overwritten."""
+        content = (_MAGIC + self.owner()).ljust(_SLOT.size, b"\0") + b"".join(map(_packed, slots))
+        write_over(self._path, content)
+        self._slots = {}
+
     def _number(self, file: int, name: str) -> int | None:
         number = self._slots.get(name)
         if number is not None:
@@ -134,6 +140,31 @@ def write_new(path: Path, content: bytes) -> None:
     """A file of mode 0600 with that content, whole and on disk when this returns; one already there stays as it is."""
     if path.exists():
         return
+    draft = _draft(path, content)
+    with suppress(FileExistsError):
+        os.link(draft, path)  # unlike a rename, a link never replaces what another process made meanwhile
+    draft.unlink()
+    _sync_folder(path)
+
+
+def write_over(path: Path, content: bytes) -> None:
+    """A file of mode 0600 with that content takes the place of what was there, whose bytes are overwritten after."""
+    draft = _draft(path, content)
+    with suppress(FileNotFoundError):
+        old = os.open(path, os.O_WRONLY | os.O_CLOEXEC | os.O_NOFOLLOW)
+        try:
+            draft.rename(path)
+            _sync_folder(path)
+            os.pwrite(old, bytes(os.fstat(old).st_size), 0)
+            os.fsync(old)
+        finally:
+            os.close(old)
+        return
+    draft.rename(path)
+    _sync_folder(path)
+
+
+def _draft(path: Path, content: bytes) -> Path:
     draft = path.with_name(f".{path.name}.{os.getpid()}")
     draft.unlink(missing_ok=True)
     file = os.open(draft, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, 0o600)
@@ -142,9 +173,10 @@ def write_new(path: Path, content: bytes) -> None:
         os.fsync(file)
     finally:
         os.close(file)
-    with suppress(FileExistsError):
-        os.link(draft, path)  # unlike a rename, a link never replaces what another process made meanwhile
-    draft.unlink()
+    return draft
+
+
+def _sync_folder(path: Path) -> None:
     folder = os.open(path.parent, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
     try:
         os.fsync(folder)

@@ -17,6 +17,7 @@ from sentinel.model import AuditEntry, Finding, Level, Mode
 from sentinel.ownfindings import own_finding
 from sentinel.pipeline import COMMIT_AFTER
 from sentinel.store import StoreError
+from sentinel.upkeep import Upkeep
 
 if TYPE_CHECKING:
     from sentinel.app import Daemon
@@ -46,6 +47,7 @@ class Lookout:
         self._looked: Micros = 0
         self._seen: Micros = 0
         self._day: Micros = 0
+        self._upkeep = Upkeep(daemon)
         self._stops = self._new_stops()
         self._tried_web = daemon.clock.now()
         self._troubles: dict[str, str] = {}
@@ -87,6 +89,7 @@ class Lookout:
             daemon.pipeline.note(own_finding(actorless.RULE, actorless.TITLE, Level.LOW, day, name, source=name), now)
         daemon.renewal.look(now)
         self._look_at_exceptions(now)
+        self._upkeep.look(now)
         daemon.supervisor.alive()
         if abs(now - self._seen) >= SEEN_AGAIN:
             self._seen = now

@@ -140,6 +140,16 @@ class Metrics:
         )
         self.backup_made = self._gauge("backup_timestamp_seconds", "When the newest copy of the state was made.")
         self.backup_failures = self._counter("backup_failures", "Copies of the state that could not be made.")
+        self.encryption_check_seconds = self._gauge(
+            "encryption_check_seconds", "How long it took to seal something with each kind of key and open every key."
+        )
+        self.encryption_check_failures = self._counter("encryption_check_failures", "Times that this did not work.")
+        self.encryption_checked = self._gauge(
+            "encryption_check_timestamp_seconds", "When it was last seen that encryption works."
+        )
+        self.master_key_since = self._gauge(
+            "master_key_timestamp_seconds", "Since when the master key that is in use has been."
+        )
         self.collected_records = self._counter("collected_records", "Records collected around cases.", "source")
         self.collections_due = self._gauge("collections_due", "Cases around which records are being collected now.")
         self.clock_jumps = self._counter("clock_jumps", "Times that the wall clock was set.", "direction")

@@ -299,12 +299,12 @@ class Absorbed:
 class Case:
     """A breach, or what may be one. Holds nothing personal: pseudonyms, counts, names of rules and systems.
 
-    `told_subjects` is the number of people in the last message that was owed because the case opened, rose or grew.
-    `reopened` is how often a decision about the case was taken back. `dormant` are clocks of duties that do not
-    exist as the case stands (a high risk that nobody has decided, another role). `received_at` is when a request came
-    in, `classified` when a person decided, by regime, that the case is one its law means, `rated` what a person said of
-    the factors of severity. `notices` are those sent out, `absorbed` the cases merged into this one, `escalated` the
-    keys of what was owed because nobody reacted.
+    `told_subjects`: the people in the last message that was owed because the case opened, rose or grew. `reopened`:
+    how often a decision was taken back. `dormant`: clocks of duties that do not exist as the case stands (no high risk
+    decided, another role). `received_at` is when a request came in, `classified` when a person decided, by regime,
+    that the case is one its law means, `rated` what they said of severity. `held_at`: since when nothing of it may be
+    destroyed; `destroyed_at`: when its records and names were. `notices` are those sent out, `absorbed` the cases
+    merged into this one, `escalated` what was owed because nobody reacted.
     """
 
     id: str
@@ -346,6 +346,8 @@ class Case:
     escalated: tuple[str, ...] = ()
     absorbed: tuple[Absorbed, ...] = ()
     split_from: str | None = None
+    held_at: Micros | None = None
+    destroyed_at: Micros | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -369,9 +371,7 @@ class Notification:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Document:
-    """What a register outside is to hold of a finding or a case. `id` follows from what it tells of: the same document
-    has the same id, for ever. `case_id` is empty where it belongs to no case.
-    """
+    """What a register outside is to hold of a finding, or a case (`case_id`). `id` follows from what it tells of."""
 
     id: str
     case_id: str

@@ -101,9 +101,12 @@ class ControlPart(_Part):
 
 
 class KeysPart(_Part):
-    """The key above all keys of evidence; without it, a file beside the state holds one."""
+    """The key above all keys of evidence; without it, a file beside the state holds one. It should be no older than
+    `oldest`.
+    """
 
     master: SecretRef | None = None
+    oldest: Annotated[Duration, Field(ge=DAY)] | None = 365 * DAY
 
 
 class BackupPart(_Part):

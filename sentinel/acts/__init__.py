@@ -10,6 +10,9 @@
 | `case.open` | OpenArguments | MoveAnswer |
 | `case.move` | MoveArguments | MoveAnswer |
 | `case.collect` | ReasonArguments | CollectAnswer |
+| `case.reveal` | RevealArguments | RevealAnswer |
+| `case.approve` | ApproveArguments | ApproveAnswer |
+| `case.destroy` | DestroyArguments | MoveAnswer |
 | `channel.list` | none | ChannelsAnswer |
 | `channel.test` | ChannelArguments | TestsAnswer |
 | `channel.outcome` | OutcomeArguments | OutcomeAnswer |
@@ -28,12 +31,15 @@ a key may be added to it, not changed or removed.
 from __future__ import annotations
 
 from sentinel.acts.cases import (
+    ApproveAnswer,
+    ApproveArguments,
     CaseDetail,
     CaseRow,
     ClockRow,
     CollectAnswer,
     CollectedRow,
     CollectionRow,
+    DestroyArguments,
     EvidenceRow,
     FactorRow,
     FindingRow,
@@ -41,11 +47,15 @@ from sentinel.acts.cases import (
     MessageRow,
     MoveAnswer,
     MoveArguments,
+    NamedRow,
     NoticeRow,
     OpenArguments,
     PartiesAnswer,
     ReasonArguments,
+    RecordRow,
     RegisterAnswer,
+    RevealAnswer,
+    RevealArguments,
     SeverityRow,
     ShowArguments,
     TaskRow,
@@ -75,6 +85,8 @@ from sentinel.acts.service import (
 __all__ = [
     "ACTS",
     "MOVES",
+    "ApproveAnswer",
+    "ApproveArguments",
     "CaseDetail",
     "CaseRow",
     "ChannelArguments",
@@ -84,6 +96,7 @@ __all__ = [
     "CollectAnswer",
     "CollectedRow",
     "CollectionRow",
+    "DestroyArguments",
     "EndArguments",
     "EvidenceRow",
     "FactorRow",
@@ -92,16 +105,20 @@ __all__ = [
     "MessageRow",
     "MoveAnswer",
     "MoveArguments",
+    "NamedRow",
     "NoticeRow",
     "OpenArguments",
     "OutcomeAnswer",
     "OutcomeArguments",
     "PartiesAnswer",
     "ReasonArguments",
+    "RecordRow",
     "RegisterAnswer",
     "ReloadAnswer",
     "ReportArguments",
     "ResendAnswer",
+    "RevealAnswer",
+    "RevealArguments",
     "SeverityRow",
     "ShowArguments",
     "SilenceAnswer",
@@ -117,7 +134,7 @@ __all__ = [
 
 ACTS = (
     *("status", "case.list", "case.show", "case.parties", "case.register", "case.open", "case.move"),
-    "case.collect",
+    *("case.collect", "case.reveal", "case.approve", "case.destroy"),
     *("channel.list", "channel.test", "channel.outcome", "channel.resend"),
     *("silence.add", "silence.list", "silence.end"),
     *("report", "rules.status", "reload"),
@@ -126,4 +143,5 @@ ACTS = (
 MOVES = (
     "confirm", "dismiss", "notify", "close", "reopen", "acknowledge", "own", "note", "describe", "task", "done", "role",
     "assess", "rate", "export", "classify", "waive", "unwaive", "extend", "merge", "unmerge", "split",
+    "hold", "release",
 )  # fmt: skip

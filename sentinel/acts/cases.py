@@ -83,6 +83,8 @@ class CaseRow(TypedDict):
     split_from: str | None
     absorbed: list[str]
     notices: list[NoticeRow]
+    held_at: str | None
+    destroyed_at: str | None
     tasks: list[TaskRow]
 
 
@@ -225,6 +227,74 @@ class CollectAnswer(TypedDict):
 
     case: str
     collection: CollectionRow | None
+
+
+class RevealArguments(TypedDict):
+    """`records`: how many log records at most, from number `skip` on; with `around`, those collected around too."""
+
+    case: str
+    reason: str
+    records: int
+    skip: int
+    around: bool
+
+
+class NamedRow(TypedDict):
+    """Whom a finding is about. Where the key is gone or was destroyed, nobody."""
+
+    finding: str
+    rule: str
+    actors: list[str]
+    group: dict[str, str]
+
+
+class RecordRow(TypedDict):
+    """One log record; `text` is None where its bytes are gone or destroyed. `kinds`: for one that was collected around
+    the case, of what it has a trace; "" for evidence. Bytes that are no UTF-8 are shown as U+FFFD.
+    """
+
+    source: str
+    path: str
+    offset: int
+    kinds: str
+    text: str | None
+
+
+class RevealAnswer(TypedDict):
+    """What the case holds of people. `waits` is not None where a second person has to approve first: then it is the id
+    by which they do, and nothing is shown.
+    """
+
+    case: str
+    waits: str | None
+    names: dict[str, str]
+    findings: list[NamedRow]
+    records: list[RecordRow]
+    records_total: int
+
+
+class ApproveArguments(TypedDict):
+    """`reveal` is the id that RevealAnswer says."""
+
+    reveal: str
+    reason: str
+
+
+class ApproveAnswer(TypedDict):
+    """What is approved, for whom, and until when."""
+
+    reveal: str
+    case: str
+    who: str
+    until: str
+
+
+class DestroyArguments(TypedDict):
+    """With `everything`, the reasons in the audit trail go too."""
+
+    case: str
+    reason: str
+    everything: bool
 
 
 class OpenArguments(TypedDict):

@@ -217,6 +217,37 @@ def extend(case: Case, *, who: str, reason: str, now: Micros, clock: str = "answ
     return moved(case, after, Act("extend", who, reason, now, None), {"clock": clock, "until": longer.deadline_at})
 
 
+def hold(case: Case, *, who: str, reason: str, now: Micros) -> Verdict:
+    """Nothing of the case may be destroyed (Art. 17(3)(b) and (e) GDPR: duties, legal claims). Raises CaseError."""
+    asked(who, reason)
+    if case.destroyed_at is not None or case.held_at is not None:
+        since = rfc3339(case.destroyed_at or case.held_at or now)
+        word = "destroyed" if case.destroyed_at is not None else "held"
+        raise CaseError(f"the evidence of case {case.id} is {word} since {since}")
+    return moved(case, replace(case, held_at=now), Act("hold", who, reason, now, None), {})
+
+
+def release(case: Case, *, who: str, reason: str, now: Micros) -> Verdict:
+    """The case is not held any more: what is kept of it may be destroyed when its time is over. Raises CaseError."""
+    asked(who, reason)
+    if case.held_at is None:
+        raise CaseError(f"case {case.id} is not held")
+    return moved(case, replace(case, held_at=None), Act("release", who, reason, now, None), {"held_at": case.held_at})
+
+
+def destroy(case: Case, *, who: str, reason: str, now: Micros) -> Verdict:
+    """The records of the case and the names in it are destroyed, once it is decided and not held. Raises CaseError."""
+    asked(who, reason)
+    if case.held_at is not None:
+        raise CaseError(f"case {case.id} is held", "sentinel case release, by whoever may decide that")
+    if case.destroyed_at is not None:
+        raise CaseError(f"the evidence of case {case.id} was destroyed at {rfc3339(case.destroyed_at)}")
+    if case.state not in {State.CLOSED, State.DISMISSED}:
+        hint = "its evidence is needed until it is closed or dismissed"
+        raise CaseError(f"case {case.id} is {case.state.value}", hint)
+    return moved(case, replace(case, destroyed_at=now), Act("destroy", who, reason, now, None), {})
+
+
 MOVES: Mapping[str, Callable[..., Verdict]] = {
     "acknowledge": acknowledge,
     "own": own,
@@ -232,6 +263,8 @@ MOVES: Mapping[str, Callable[..., Verdict]] = {
     "waive": waive,
     "unwaive": unwaive,
     "extend": extend,
+    "hold": hold,
+    "release": release,
 }
 
 

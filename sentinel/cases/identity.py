@@ -61,6 +61,11 @@ def notification_id(case: str, key: str) -> str:
     return "msg_" + _letters(f"{case}\0{key}", 26)
 
 
+def reveal_id(who: str, case: str, now: Micros) -> str:
+    """The id of somebody's wish at that moment to be shown a case: "R-" and 40 bits of SHA-256."""
+    return "R-" + _letters(f"{who}\0{case}\0{now}", 8)
+
+
 def silence_id(who: str, now: Micros) -> str:
     """The id of the silence that somebody made at that moment: "S-" and 40 bits of SHA-256."""
     return "S-" + _letters(f"{who}\0{now}", 8)

@@ -68,6 +68,15 @@ class CollectOptions(BaseModel):
     time: Annotated[Duration, Field(ge=MINUTE // 60)] = 10 * MINUTE
 
 
+class RetentionOptions(BaseModel):
+    """How long after it was decided a case keeps its records and names; None: until a person destroys them."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    dismissed: Annotated[Duration, Field(ge=DAY)] | None = 90 * DAY
+    closed: Annotated[Duration, Field(ge=DAY)] | None = None
+
+
 class CaseOptions(BaseModel):
     """The `cases` section of the configuration.
 
@@ -91,6 +100,8 @@ class CaseOptions(BaseModel):
     storm: Annotated[int, Field(ge=1)] = 20
     organisation: Organisation = Organisation()
     collect: CollectOptions = CollectOptions()
+    reveal: Literal["one_person", "two_people"] = "one_person"
+    retention: RetentionOptions = RetentionOptions()
     templates: Annotated[str, Field(min_length=1)] | None = None
 
     @field_validator("timezone")

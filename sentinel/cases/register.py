@@ -48,6 +48,8 @@ def case_row(case: Case, now: Micros, zone: ZoneInfo | None = None, *, contested
         "split_from": case.split_from,
         "absorbed": [each.case_id for each in case.absorbed],
         "notices": [_notice(each) for each in case.notices],
+        "held_at": _moment(case.held_at),
+        "destroyed_at": _moment(case.destroyed_at),
         "tasks": [_task(each) for each in case.tasks],
     }
 

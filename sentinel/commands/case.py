@@ -13,7 +13,7 @@ import typer
 from sentinel.acts import CaseDetail, CaseRow
 from sentinel.clock import SystemClock
 from sentinel.commands import case_view
-from sentinel.commands.case_evidence import collect
+from sentinel.commands.case_evidence import approve, collect, destroy, reveal
 from sentinel.commands.case_moves import MOVES, CaseArgument, ReasonOption, command_of, print_done, why
 from sentinel.commands.case_papers import draft_case, export, register
 from sentinel.commands.case_scope import EXAMPLES as SCOPES
@@ -130,6 +130,10 @@ app.command("export", epilog=examples("sentinel case export C-7Q2M --file C-7Q2M
 
 
 app.command("collect", epilog=examples("sentinel case collect C-7Q2M -r 'rotation is tonight'"))(collect)
+
+app.command("reveal", epilog=examples("sentinel case reveal C-7Q2M --records 50 -r 'to ask her'"))(reveal)
+app.command("approve", epilog=examples("sentinel case approve R-7Q2M9XKD -r 'spoke to Ada'"))(approve)
+app.command("destroy", epilog=examples("sentinel case destroy C-7Q2M -r 'limitation period is over'"))(destroy)
 
 
 @app.command(epilog=examples("sentinel case watch"))

@@ -182,6 +182,13 @@ MOVES = (
         (Given("findings", "The ids of the findings, or beginnings of them.", many=True),),
         ("sentinel case split C-7Q2M f_6b1c f_90aa -r 'another system, another breach'",),
     ),
+    Move(
+        "hold",
+        "Nothing of the case may be destroyed, by nobody and by no retention, until it is released.",
+        (),
+        ("sentinel case hold C-7Q2M -r 'claim of 12 March, counsel asks for it'",),
+    ),
+    Move("release", "The case is not held any more.", (), ("sentinel case release C-7Q2M -r 'the claim is settled'",)),
 )
 """The moves, in the order in which they usually come."""
 

@@ -116,8 +116,16 @@ def summary(case: CaseRow, now: Micros) -> Iterator[tuple[str, str]]:
     for task in case["tasks"]:
         due = f"done {task['done_at']}" if task["done_at"] else f"due {task['due_at']}" if task["due_at"] else "open"
         yield f"task {task['number']}", due
+    yield from _fate(case)
+
+
+def _fate(case: CaseRow) -> Iterator[tuple[str, str]]:
     if case["merged_into"]:
         yield "goes on as", case["merged_into"]
+    if case["held_at"]:
+        yield "held since", case["held_at"]
+    if case["destroyed_at"]:
+        yield "evidence", f"destroyed {case['destroyed_at']}"
     if case["split_from"]:
         yield "split from", case["split_from"]
     if case["absorbed"]:

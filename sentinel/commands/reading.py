@@ -50,18 +50,26 @@ def master(config: Config) -> bytes:
 
 
 @contextmanager
-def open_store(path: Path | None) -> Iterator[Store]:
-    """The store of a configuration, to be read. Raises CommandError, and Unusable for a configuration with errors."""
+def open_state(path: Path | None) -> Iterator[tuple[Config, Vault, Store]]:
+    """Configuration, keys and store, to be read. Raises CommandError, and Unusable for a configuration with errors."""
     loaded, problems = load(find(path))
     if loaded is None:
         raise Unusable(problems)
     try:
-        with Store.open(loaded.state, _vault(loaded), readonly=True) as store:
-            yield store
+        vault = _vault(loaded)
+        with Store.open(loaded.state, vault, readonly=True) as store:
+            yield loaded, vault, store
     except (StoreError, VaultError, SecretError) as error:
         raise CommandError(f"the state cannot be read: {error}", "sentinel doctor") from error
     except PermissionError as error:
         raise CommandError(f"you may not read '{loaded.state}'", "use sudo") from error
+
+
+@contextmanager
+def open_store(path: Path | None) -> Iterator[Store]:
+    """The store alone, as `open_state`."""
+    with open_state(path) as (_, _, store):
+        yield store
 
 
 def _vault(config: Config) -> Vault:

@@ -16,12 +16,13 @@ from sentinel.vault import KeyUnavailable, Vault
 
 @dataclass(frozen=True, slots=True)
 class EvidenceRow:
-    """One record of a case. `raw` and its SHA-256 are None where the record was gone or its key is."""
+    """One record of a case. `raw` and its SHA-256 are None where the record was gone, or its key is (`was_sealed`)."""
 
     place: Evidence
     finding_id: str
     raw: bytes | None
     sha256: bytes | None
+    was_sealed: bool = False
 
 
 def add(db: apsw.Connection, vault: Vault, case_id: str, finding_id: str, place: Evidence, raw: bytes | None) -> None:
@@ -64,7 +65,8 @@ def load(db: apsw.Connection, vault: Vault, case_id: str) -> list[EvidenceRow]:
     for finding_id, source, stream, path, offset, length, sealed in found:
         place = Evidence(source, stream, path, offset, length)
         raw = None if sealed is None else _unsealed(vault, case_id, place, sealed)
-        read.append(EvidenceRow(place, finding_id, raw, None if raw is None else hashlib.sha256(raw).digest()))
+        digest = None if raw is None else hashlib.sha256(raw).digest()
+        read.append(EvidenceRow(place, finding_id, raw, digest, sealed is not None))
     return read
 
 

@@ -8,12 +8,14 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from sentinel.clock import Micros
-from sentinel.model import AuditEntry, Evidence
-from sentinel.store import audit, cases, collected, connection, evidence
+from sentinel.model import AuditEntry, Case, Evidence
+from sentinel.store import audit, cases, collected, connection, evidence, reveals
 from sentinel.store.audit import AuditRow, Break, Head
 from sentinel.store.collected import Collection, Record, SourceCollected
 from sentinel.store.evidence import EvidenceRow
 from sentinel.store.messages import Messages
+from sentinel.store.reveals import Reveal
+from sentinel.vault import CATEGORIES, Category
 
 
 class Holdings(Messages):
@@ -39,6 +41,11 @@ class Holdings(Messages):
         with self._reading() as db:
             return audit.load(db, self._vault, case_id)
 
+    def write_down(self, entry: AuditEntry) -> None:
+        """The act is in the audit trail, and on disk when this returns."""
+        with self._writing() as db:
+            audit.append(db, self._vault, entry)
+
     def audit_head(self) -> Head:
         """The end of the chain, to be kept elsewhere."""
         with self._reading() as db:
@@ -49,20 +56,55 @@ class Holdings(Messages):
         with self._reading() as db:
             return audit.verify(db, known)
 
-    def shred(self, case_id: str, entry: AuditEntry) -> bool:
+    def shred(
+        self,
+        case_id: str,
+        entry: AuditEntry,
+        categories: Sequence[Category] = CATEGORIES,
+        case: Case | None = None,
+    ) -> bool:
         """What the case holds of people is gone for good, here and in every backup; the chain still verifies.
 
         Says whether nothing of it is left in the write-ahead log either: a reader may keep that for a while, and the
-        next `checkpoint` tries again. The key is destroyed first; the rest is done again by calling this again.
+        next `checkpoint` tries again. The keys are destroyed first; the rest is done again by calling this again.
+        `categories` are what is destroyed, `case` the case as it is afterwards.
         """
-        self._vault.shred(case_id)
+        self._vault.shred(case_id, categories)
         with self._writing() as db:
-            evidence.forget_sealed(db, case_id)
-            collected.forget_sealed(db, case_id)
-            cases.forget_values(db, case_id)
+            if "records" in categories:
+                evidence.forget_sealed(db, case_id)
+                collected.forget_sealed(db, case_id)
+            if "names" in categories:
+                cases.forget_values(db, case_id)
+            if case is not None:
+                cases.save(db, self._vault, case)
             audit.append(db, self._vault, entry)
         with self._turn:
             return connection.empty_log(self._db)
+
+    # --- who is shown it -----------------------------------------------------------------------------------
+
+    def ask_reveal(self, wish: Reveal, entry: AuditEntry) -> None:
+        """A person asks to be shown the case, and waits for a second one."""
+        with self._writing() as db:
+            reveals.ask(db, self._vault, wish)
+            audit.append(db, self._vault, entry)
+
+    def approve_reveal(self, reveal: str, now: Micros, entry: AuditEntry) -> None:
+        """A second person agrees."""
+        with self._writing() as db:
+            reveals.approve(db, reveal, now)
+            audit.append(db, self._vault, entry)
+
+    def reveal(self, reveal: str) -> Reveal | None:
+        """The wish of that id, or None."""
+        with self._reading() as db:
+            return reveals.find(db, self._vault, reveal)
+
+    def reveals(self, case_id: str, since: Micros) -> list[Reveal]:
+        """The wishes to be shown the case since then, the newest first."""
+        with self._reading() as db:
+            return reveals.newest(db, self._vault, case_id, since)
 
     # --- what is collected around a case -------------------------------------------------------------------
 

@@ -106,8 +106,8 @@ def bring(db: apsw.Connection, vault: Vault, lent: Lent) -> Home:
         _bring_silences(db, vault, other, lent)
         unpaid = _bring_messages(db, vault, other, lent)
         for key in lent.vault.case_keys():
-            if not key.is_live and not vault.is_shredded(key.case_id):
-                vault.shred(key.case_id)
+            if not key.is_live and not vault.is_shredded(key.case_id, key.category):
+                vault.shred(key.case_id, [key.category])
         db.executemany("INSERT OR REPLACE INTO watches VALUES (?, ?)", rows(other, "SELECT * FROM watches"))
     meta.write(db, f"home {lent.name}", "brought")
     return Home(tuple(joined), tuple(unpaid))

@@ -303,6 +303,7 @@ class Store(Holdings, Compaction):
         backups.link_ledger(self.ledger_files(), target, now)
         copy = connection.copy_into(self._path, target / backups.name_of(now))
         backups.link_ledger(self.ledger_files(), target, now)
+        self._vault.copy_root(target)
         return copy
 
 
