@@ -45,6 +45,7 @@ from sentinel.pipeline import Pipeline
 from sentinel.problems import Problem, Unusable
 from sentinel.renewal import Loaded, Renewal
 from sentinel.rulebook import Rulebook
+from sentinel.signals import obey
 from sentinel.sources import Sources
 from sentinel.store import StoreBroken, StoreError, sqlite_version
 from sentinel.systemd import Supervisor
@@ -286,11 +287,11 @@ class Daemon:
         return len(rules.detections) + len(rules.correlations)
 
     def ask_reload(self) -> None:
-        """Read all files again, beside the watch (SIGHUP). Safe to call from a signal handler."""
+        """Read all files again, beside the watch (SIGHUP). May be called from any thread."""
         self.renewal.ask()
 
     def ask_stop(self) -> None:
-        """Save and end at the next turn (SIGTERM). Safe to call from a signal handler."""
+        """Save and end at the next turn (SIGTERM). May be called from any thread."""
         self.stopping.set()
         self.wake.set()
 
@@ -387,8 +388,6 @@ def watch(path: Path) -> None:
     """Run the daemon of a configuration until SIGTERM or SIGINT. Raises Unusable, StoreError, VaultError at start."""
     loaded, book = prepare(path)
     daemon = Daemon(loaded, book)
-    signal.signal(signal.SIGTERM, lambda *_: daemon.ask_stop())
-    signal.signal(signal.SIGINT, lambda *_: daemon.ask_stop())
-    signal.signal(signal.SIGHUP, lambda *_: daemon.ask_reload())
+    obey({signal.SIGTERM: daemon.ask_stop, signal.SIGINT: daemon.ask_stop, signal.SIGHUP: daemon.ask_reload})
     daemon.open()
     daemon.run()

@@ -107,7 +107,7 @@ class Renewal:
         return _changeable({path: files.state_of(path) for path in paths})
 
     def ask(self) -> None:
-        """Let the files be read again, changed or not. Safe to call from a signal handler."""
+        """Let the files be read again, changed or not. May be called from any thread."""
         self._asked.set()
         self._wake.set()
 
