@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 from sentinel.cases.judging import SENTINEL
 from sentinel.clock import DAY, MINUTE, SECOND, Micros
 from sentinel.clockwatch import ClockWatch, Jump
-from sentinel.detect import actorless, floods
+from sentinel.detect import floods, holes
 from sentinel.inspection import endings, log_problems
 from sentinel.losses import SILENT, UNREADABLE, Stops
 from sentinel.model import AuditEntry, Finding, Level, Mode
@@ -51,7 +51,7 @@ class Lookout:
         self._stops = self._new_stops()
         self._tried_web = daemon.clock.now()
         self._troubles: dict[str, str] = {}
-        self._actorless = actorless.Actorless()
+        self._holes = holes.Holes()
 
     def begin_anew(self) -> None:
         """Another configuration is at work."""
@@ -84,9 +84,9 @@ class Lookout:
         self._look_at_log()
         self._look_at_sources({name: each.trouble for name, each in status.items() if each.trouble}, status, now)
         daemon.overload.look(sum(each.unread_bytes for each in status.values()))
-        for name in self._actorless.look(daemon.engine.lanes, now):
+        for hole, name in self._holes.look(daemon.engine.lanes, now):
             day = now - now % DAY
-            daemon.pipeline.note(own_finding(actorless.RULE, actorless.TITLE, Level.LOW, day, name, source=name), now)
+            daemon.pipeline.note(own_finding(hole.rule, hole.title, Level.LOW, day, name, source=name), now)
         daemon.renewal.look(now)
         self._look_at_exceptions(now)
         self._upkeep.look(now)

@@ -10,8 +10,8 @@ import pytest
 from sentinel import identities
 from sentinel.clock import HOUR, MINUTE, SECOND, Micros, rfc3339
 from sentinel.detect import state
-from sentinel.detect.actorless import Actorless
 from sentinel.detect.engine import Engine
+from sentinel.detect.holes import Holes
 from sentinel.detect.rules import RuleSet
 from tests.detecting import a_block, a_view, correlation, detection, entries_of, json_lines, rules_of
 
@@ -103,18 +103,51 @@ def test_reading_that_is_split_over_accounts_of_one_person_is_found() -> None:
 
 
 def test_a_source_most_of_whose_accesses_name_nobody_is_told_of_once_a_day() -> None:
-    engine, watch = an_engine(rules_of(LOGIN, READ)), Actorless()
+    engine, watch = an_engine(rules_of(LOGIN, READ)), Holes()
     nobody = {"@timestamp": rfc3339(START, 6), "what": "read", "whose": "p1"}
     found = []
     for hour in range(30):
         actors(engine, *[nobody] * 70, *[reading()] * 50)
-        found += [(hour, name) for name in watch.look(engine.lanes, START + hour * HOUR)]
-    assert found == [(1, "app"), (12, "app")]
+        found += [(hour, hole.rule, name) for hole, name in watch.look(engine.lanes, START + hour * HOUR)]
+    assert found == [(1, "sentinel.actorless", "app"), (12, "sentinel.actorless", "app")]
 
 
 def test_a_source_of_which_most_are_known_or_few_were_seen_is_not_told_of() -> None:
-    engine, watch = an_engine(rules_of(LOGIN, READ)), Actorless()
+    engine, watch = an_engine(rules_of(LOGIN, READ)), Holes()
     nobody = {"@timestamp": rfc3339(START, 6), "what": "read", "whose": "p1"}
     for hour, (without, known) in enumerate([(50, 70), (99, 0), (0, 500), (60, 60)]):
         actors(engine, *[nobody] * without, *[reading()] * known)
         assert list(watch.look(engine.lanes, START + hour * HOUR)) == []
+
+
+def broken(number: int) -> bytes:
+    return b'{"what":"read" broken\n' * number
+
+
+def test_records_that_can_no_longer_be_read_are_told_of_when_they_become_many() -> None:
+    engine, watch = an_engine(rules_of(LOGIN, READ)), Holes()
+    found = []
+    for hour, (bad, good) in enumerate([(0, 90), (4, 90), (40, 90), (45, 90), (0, 90), (9, 30), (60, 40)]):
+        engine.judge(a_block(json_lines([reading()] * good) + broken(bad)), None)
+        found += [(hour, hole.rule) for hole, _ in watch.look(engine.lanes, START + hour * HOUR)]
+    assert found == [(2, "sentinel.unreadable")], "once a day"
+    assert engine.lanes["app"].counts.unparsed == 158
+
+
+def test_a_share_that_was_always_there_is_no_rise() -> None:
+    engine, watch = an_engine(rules_of(LOGIN, READ)), Holes()
+    found = []
+    for hour in range(60):
+        engine.judge(a_block(json_lines([reading()] * 60) + broken(20)), None)
+        found += [hour for _ in watch.look(engine.lanes, START + hour * HOUR)]
+    assert found == [1], "only when the watch begins"
+
+
+def test_records_from_the_future_are_told_of_where_they_are_many() -> None:
+    engine, watch = an_engine(rules_of(LOGIN, READ)), Holes()
+    ahead = {"@timestamp": "2031-01-01T00:00:00Z", "what": "read", "session.id": "s1", "whose": "p1"}
+    found = []
+    for hour, (late, good) in enumerate([(0, 50), (2, 90), (19, 0), (9, 91)]):
+        engine.judge(a_block(json_lines([ahead] * late + [reading()] * good)), START)
+        found += [(hour, hole.rule) for hole, _ in watch.look(engine.lanes, START + hour * HOUR)]
+    assert found == [(3, "sentinel.future_stamps")]
