@@ -52,6 +52,7 @@ from sentinel.systemd import Supervisor
 from sentinel.uncollected import uncollected
 from sentinel.untaken import Reports
 from sentinel.web.readiness import Readiness
+from sentinel.web.server import WebServer
 
 _log = logging.getLogger(__name__)
 
@@ -92,7 +93,7 @@ class Daemon:
 
     def open(self) -> None:
         """Every part in its place, everything stored taken up again. Raises StoreError, VaultError, Unusable."""
-        self._make_folder(self.config.state)
+        self.config.state.mkdir(mode=0o700, parents=True, exist_ok=True)
         self.custody = Custody(
             self.config.state, self._assembly().master, self.config.backup, self.metrics, self.readiness
         )
@@ -107,15 +108,16 @@ class Daemon:
         self.desk = Desk(self)
         self.lookout = Lookout(self)
         self.web = self._assembly().pages(self.clock, self.readiness, self.metrics)
+        self.acting = self._assembly().acting(self.clock, self.metrics)
         if self.web is not None:
             self.web.start()
         self.courier.start()
         self.collector.start()
         self.heartbeat.start()
 
-    @staticmethod
-    def _make_folder(folder: Path) -> None:
-        folder.mkdir(mode=0o700, parents=True, exist_ok=True)
+    def servers(self) -> list[WebServer]:
+        """Who serves pages here."""
+        return [server for server in (self.web, self.acting) if server is not None]
 
     def _assembly(self, loaded: Config | None = None) -> Assembly:
         return Assembly(loaded or self.config, self._environ)
@@ -151,7 +153,7 @@ class Daemon:
             records=TimedRecords(self.store, self.metrics, self.custody.only_with_key(self.sources.stored)),
             names=self.vault,
             options=self.config.cases,
-            telling=self._assembly().telling(self.channels, self.store.silences(now)),
+            telling=self._assembly().telling(self.channels, self.store.silences(now), self.vault.link_key),
         )
         for finding in (*self.keeper.news(self.store), *self.custody.news(self.store)):
             self.pipeline.note(finding, now)
@@ -326,7 +328,10 @@ class Daemon:
             return refused.problems
         self.activity.refused = []
         self.activity.note_engine(self.engine, self.clock.now())
+        acted_on = self.config.acting
         self._change(self._with_fixed(loaded), book, made)
+        if self.config.acting != acted_on:
+            self.acting = self._assembly().acting(self.clock, self.metrics, self.acting)
         self.heartbeat.stop()
         self.heartbeat = heartbeat
         self.heartbeat.start()
@@ -374,8 +379,8 @@ class Daemon:
         self.heartbeat.stop()
         self.courier.stop()
         self.collector.stop()
-        if self.web is not None:
-            self.web.stop()
+        for server in self.servers():
+            server.stop()
         self.renewal.close()
         self.sources.close()
         self.keeper.wait(COPY_PAUSE)

@@ -5,9 +5,10 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
 from functools import partial
+from pathlib import Path
 from typing import TypeVar
 
-from sentinel import channels
+from sentinel import channels, control
 from sentinel.channels.base import Channel, ChannelError
 from sentinel.clock import MINUTE, Clock
 from sentinel.collector import Collector, Scope
@@ -16,19 +17,22 @@ from sentinel.courier import Courier
 from sentinel.detect.redact import Redaction
 from sentinel.heartbeat import Heartbeat
 from sentinel.identities import NOBODY
+from sentinel.inviting import Inviter
 from sentinel.metrics import Metrics
 from sentinel.model import Notification
 from sentinel.problems import Problem, Span, Unusable
 from sentinel.rewording import Rewording
 from sentinel.routing import destinations
 from sentinel.secrets import SecretError, SecretRef
+from sentinel.settings import listen_address
 from sentinel.silences import Silence
 from sentinel.store import Store
-from sentinel.telling import Telling
+from sentinel.telling import Telling, uninvited
 from sentinel.untaken import Reports
 from sentinel.vault import Vault
+from sentinel.web import acting
 from sentinel.web.readiness import Readiness
-from sentinel.web.server import Door, WebServer
+from sentinel.web.server import Door, WebServer, application
 
 T = TypeVar("T")
 
@@ -70,7 +74,23 @@ class Assembly:
         if options.login is not None:
             span = self.config.document.span(("http", "login", "password"))
             door = replace(door, login=(options.login.user, self._secret(options.login.password, span)))
-        return WebServer(door, metrics, readiness, clock)
+        return WebServer(door, application(metrics, readiness, clock), metrics.http_listening)
+
+    def acting(self, clock: Clock, metrics: Metrics, before: WebServer | None = None) -> WebServer | None:
+        """The pages behind the links in messages, served in the place of those `before`; None where there are none.
+
+        They ask over the control socket, as from any other process.
+        """
+        if before is not None:
+            before.stop()
+        options = self.config.acting
+        if options is None:
+            return None
+        certificate, key = (None if file is None else Path(file) for file in (options.certificate, options.private_key))
+        pages = acting.application(partial(control.ask, self.config.control), options.url, clock)
+        server = WebServer(Door(listen_address(options.listen), certificate, key), pages, metrics.acting_listening)
+        server.start()
+        return server
 
     def courier(self, store: Store, made: Mapping[str, Channel], clock: Clock, reports: Reports) -> Courier:
         """Who takes what is owed from the store to these channels, none faster than it may."""
@@ -90,12 +110,13 @@ class Assembly:
         )
         return Collector(store, vault, scope, clock, metrics)
 
-    def telling(self, made: Mapping[str, Channel], silences: list[Silence]) -> Telling:
-        """Who says what over which of these channels."""
+    def telling(self, made: Mapping[str, Channel], silences: list[Silence], link_key: bytes) -> Telling:
+        """Who says what over which of these channels, with links that are made under that key."""
         loaded = self.config
         reword = Rewording(loaded.templates, loaded.cases.zone)
         ungathered = frozenset(name for name, each in loaded.channels.items() if not each.gathered)
-        telling = Telling(made, partial(self._route, made), loaded.cases.storm, reword, ungathered)
+        invite = uninvited if loaded.acting is None else Inviter(loaded.acting, loaded.channels, link_key)
+        telling = Telling(made, partial(self._route, made), loaded.cases.storm, reword, ungathered, invite)
         telling.silences = silences
         return telling
 

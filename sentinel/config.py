@@ -11,7 +11,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field, replace
 from functools import cache
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 from zoneinfo import ZoneInfo
 
 from pydantic import BaseModel, create_model
@@ -23,6 +23,7 @@ from sentinel.clock import Micros
 from sentinel.detect import pipelines
 from sentinel.heartbeat import HeartbeatOptions
 from sentinel.inventory import Inventory
+from sentinel.inviting import ActingOptions
 from sentinel.model import LogSource
 from sentinel.problems import Problem, Span, Unusable, by_severity, did_you_mean
 from sentinel.routing import Route
@@ -41,6 +42,8 @@ from sentinel.sources import TYPES, SourceOptions
 from sentinel.store.backups import BackupOptions
 from sentinel.yamlfile import Document
 from sentinel.yamlfile import Path as Place
+
+Model = TypeVar("Model", bound=BaseModel)
 
 CODES = schema.Codes("C001", "C002", "C003")
 PLACES = (Path("sentinel.yaml"), Path("/etc/sentinel/sentinel.yaml"))
@@ -74,6 +77,7 @@ class Config:
     routes: tuple[Route, ...]
     http: HttpConfig | None
     heartbeat: HeartbeatOptions | None
+    acting: ActingOptions | None
     control: Path
     master_key: SecretRef | None
     oldest_master: Micros | None
@@ -172,6 +176,7 @@ def _config(
         routes=part.routes,
         http=_http(part.http, folder),
         heartbeat=part.heartbeat,
+        acting=None if part.acting is None else _with_absolute_paths(part.acting, folder),
         control=folder / (part.control.socket or Path(runtime or state) / "control.sock"),
         master_key=part.keys.master,
         oldest_master=part.keys.oldest,
@@ -245,9 +250,9 @@ def _typed(
     return (None if part is None else _with_absolute_paths(part, folder)), problems
 
 
-def _with_absolute_paths(part: BaseModel, folder: Path) -> BaseModel:
+def _with_absolute_paths(part: Model, folder: Path) -> Model:
     changes: dict[str, Any] = {}
-    for name in ("paths", "ca_file", "client_cert", "client_key"):
+    for name in ("paths", "ca_file", "client_cert", "client_key", "certificate", "private_key"):
         written = getattr(part, name, None)
         if isinstance(written, str):
             changes[name] = str(folder / written)

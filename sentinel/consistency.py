@@ -26,6 +26,7 @@ def check(
         *_unknown_channels(document, part, channels),
         *_unused_channels(document, part, channels),
         *_unreached_routes(document, part),
+        *_acting(document, part, channels),
         *_unknown_systems(document, part, inventory),
         *_left_out(document, part, sources),
         *_formats(document, sources),
@@ -82,6 +83,28 @@ def _unreached_routes(document: Document, part: ConfigPart) -> Iterator[Problem]
             yield Problem(document.span(place), "C009", said, hint, "warning")
         elif route.takes_all:
             taker[parent] = place
+
+
+def _acting(document: Document, part: ConfigPart, channels: Mapping[str, ChannelOptions]) -> Iterator[Problem]:
+    if part.acting is None:
+        for name, options in channels.items():
+            if getattr(options, "signing_secret", None) is not None:
+                span, hint = (
+                    document.span(("channels", name, "signing_secret")),
+                    "add 'acting:' with 'listen' and 'url'",
+                )
+                yield Problem(span, "C026", f"the buttons of channel '{name}' lead nowhere", hint)
+        return
+    if part.acting.listen == part.http.listen and not part.acting.listen.endswith(":0"):
+        span, said = document.span(("acting", "listen")), "'http' and 'acting' want the same address"
+        yield Problem(span, "C027", said, "give one of them another port")
+    known: dict[str, str] = {}
+    for name, person in part.acting.people.items():
+        for kind, by in (("email", person.email), ("slack", person.slack)):
+            other = name if by is None else known.setdefault(f"{kind} {by.casefold()}", name)
+            if other != name:
+                span, said = document.span(("acting", "people", name, kind)), f"that is '{other}' already"
+                yield Problem(span, "C028", said, "who acts must be one person for certain")
 
 
 def _unknown_systems(document: Document, part: ConfigPart, inventory: Inventory | None) -> Iterator[Problem]:

@@ -17,7 +17,8 @@ from random import Random
 from typing import Protocol
 
 from sentinel.channels.base import Attempt, Channel, Later, Never, Outcome, Register, Sent
-from sentinel.clock import MINUTE, SECOND, Clock, Micros
+from sentinel.clock import SECOND, Clock, Micros
+from sentinel.pace import Bucket
 from sentinel.shipping import Shelf, Shipment
 from sentinel.store.errors import StoreError
 from sentinel.store.outbox import OutboxRow
@@ -34,9 +35,6 @@ FALL_OVER_AFTER = 6
 
 PER_MINUTE = 60
 """Attempts a minute where the channel's options say nothing else."""
-
-AT_ONCE = 10
-"""Attempts that may follow each other without a pause."""
 
 _READ_AT_ONCE = 16
 _IDLE_SECONDS = 30.0
@@ -87,25 +85,6 @@ def next_attempt(attempts: int, now: Micros, after_seconds: float | None, random
     pause = random.uniform(0, min(LONGEST_PAUSE, 2.0 ** min(attempts, 30)))
     wish = min(after_seconds or 0.0, LONGEST_WISH)
     return now + round((wish + min(pause, LONGEST_PAUSE)) * SECOND)
-
-
-class Bucket:
-    """At most so many attempts a minute, and ten at once (a token bucket: time fills it, an attempt takes one out)."""
-
-    def __init__(self, per_minute: int, now: Micros) -> None:
-        self._each = MINUTE // per_minute
-        self._full = min(per_minute, AT_ONCE) * self._each
-        self._level, self._since = self._full, now
-
-    def take(self, now: Micros) -> Micros:
-        """0, and one is taken; or how long there is none."""
-        # A clock that was set back fills nothing, and takes nothing away.
-        self._level = min(self._full, self._level + max(0, now - self._since))
-        self._since = now
-        if self._level < self._each:
-            return self._each - self._level
-        self._level -= self._each
-        return 0
 
 
 class Round:

@@ -7,7 +7,7 @@ from collections.abc import Mapping
 from importlib.metadata import version
 from typing import TYPE_CHECKING
 
-from sentinel import answers, inquiry, reports
+from sentinel import acting, answers, inquiry, reports
 from sentinel.activity import RulesAnswer, exceptions
 from sentinel.cases import joining
 from sentinel.cases.drill import drill, is_drill
@@ -24,6 +24,10 @@ from sentinel.vault import VaultError
 
 if TYPE_CHECKING:
     from sentinel.app import Daemon
+
+
+_ELSEWHERE = {**inquiry.ACTS, **acting.ACTS}
+"""What is answered by a room of its own."""
 
 
 class Desk:
@@ -97,8 +101,8 @@ class Desk:
                 problems = daemon.reload()
                 is_good = not any(problem.is_error for problem in problems)
                 return {"reloaded": is_good, "problems": [str(problem) for problem in problems]}
-        if request.act in inquiry.ACTS:
-            return inquiry.ACTS[request.act](daemon, request, now)
+        if request.act in _ELSEWHERE:
+            return _ELSEWHERE[request.act](daemon, request, now)
         raise CaseError(f"unknown act '{request.act}'")
 
     def _rules(self, now: Micros) -> Mapping[str, object]:

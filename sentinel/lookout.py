@@ -78,9 +78,10 @@ class Lookout:
             daemon.measure.outbox(daemon.store, daemon.channels, now)
         daemon.metrics.last_turn.set(now / SECOND)
         daemon.measure.files(daemon.config.state)
-        if daemon.web is not None and daemon.web.address is None and abs(now - self._tried_web) >= WEB_AGAIN:
+        if abs(now - self._tried_web) >= WEB_AGAIN:
             self._tried_web = now
-            daemon.web.start()
+            for server in daemon.servers():
+                server.start()
         self._look_at_log()
         self._look_at_sources({name: each.trouble for name, each in status.items() if each.trouble}, status, now)
         daemon.overload.look(sum(each.unread_bytes for each in status.values()))

@@ -166,6 +166,9 @@ class Metrics:
         self.config_reload_ok = self._gauge("config_reload_ok", "1 where the newest configuration is at work, else 0.")
         self.config_loaded = self._gauge("config_loaded_timestamp_seconds", "When the configuration at work was read.")
         self.http_listening = self._gauge("http_listening", "1 where the HTTP address could be taken, else 0.")
+        self.acting_listening = self._gauge(
+            "acting_listening", "1 where the pages behind the links in messages are served, else 0."
+        )
         self.control_requests = self._counter("control_requests", "Requests on the control socket.", "act", "outcome")
         self.build_info = self._gauge("build_info", "1; the labels say which build runs.", "version", "sqlite")
 

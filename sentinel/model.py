@@ -1,7 +1,7 @@
 """The nouns, each once: block, event, finding, case, clock, notification. Values only: no I/O, no time, no behaviour.
 
-Rules of this file: everything is frozen except `Event`, which the hot path fills in place; times are microseconds
-in UTC; nothing here imports anything of ours but `clock` for the unit.
+Rules of this file: everything but `Event`, filled in place, is frozen; times are microseconds in UTC; only `clock` and
+`link` of ours are imported.
 """
 
 from __future__ import annotations
@@ -14,6 +14,7 @@ from typing import Any, Literal
 import msgspec
 
 from sentinel.clock import Micros
+from sentinel.link import Link
 
 # --- from a source -----------------------------------------------------------------------------------------
 
@@ -302,9 +303,8 @@ class Case:
     `told_subjects`: the people in the last message that was owed because the case opened, rose or grew. `reopened`:
     how often a decision was taken back. `dormant`: clocks of duties that do not exist as the case stands (no high risk
     decided, another role). `received_at` is when a request came in, `classified` when a person decided, by regime,
-    that the case is one its law means, `rated` what they said of severity. `held_at`: since when nothing of it may be
-    destroyed; `destroyed_at`: when its records and names were. `notices` are those sent out, `absorbed` the cases
-    merged into this one, `escalated` what was owed because nobody reacted.
+    that its law means the case, `rated` what they said of severity. `held_at`: since when nothing may be destroyed;
+    `destroyed_at`: when it was. `absorbed` are cases merged into this one, `escalated` what nobody reacted to.
     """
 
     id: str
@@ -354,9 +354,8 @@ class Case:
 class Notification:
     """What a case owes its people. `id` is stable: the same in every retry, in replay of a crash, for every channel.
 
-    `key` names the occasion within the case (`opened`, `24h-left`, `confirmed`): one is owed once, ever. `case` is the
-    case as it was then. `lines` is the wording, without log text and without names of people in it. `to` are the
-    channels that are to carry it; where none is named the routes decide.
+    `key` names the occasion (`opened`, `24h-left`), owed once, ever. `case` is as it was then; `lines` hold no log text
+    and no names. `to` are its channels, else the routes decide; `links` are those of one channel's copy.
     """
 
     id: str
@@ -367,6 +366,7 @@ class Notification:
     lines: tuple[str, ...] = ()
     next_action: str = ""
     to: tuple[str, ...] = ()
+    links: tuple[Link, ...] = ()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

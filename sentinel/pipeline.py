@@ -338,6 +338,11 @@ class Pipeline:
         self._touch(now)
         self._batch.audit(entry)
 
+    def spend(self, digest: bytes, now: Micros) -> None:
+        """What has this digest led to what the next commit holds, and is good for nothing more."""
+        self._touch(now)
+        self._batch.spend(digest, now)
+
     def _remind(self, now: Micros) -> None:
         if self.holds_reminders:
             return

@@ -17,8 +17,8 @@ from sentinel.model import Notification
 from sentinel.zones import ZoneName
 
 Kind = Literal[
-    "opened", "escalated", "grew", "reminder", "overdue", "confirmed", "aware", "notified", "dismissed", "closed",
-    "reopened", "digest", "storm", "unacknowledged", "undecided", "task",
+    "opened", "acknowledged", "escalated", "grew", "reminder", "overdue", "confirmed", "aware", "notified",
+    "dismissed", "closed", "reopened", "digest", "storm", "unacknowledged", "undecided", "task",
 ]  # fmt: skip
 """What a message is about."""
 

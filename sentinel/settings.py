@@ -16,6 +16,7 @@ from sentinel.clock import DAY
 from sentinel.detect.pipelines import Pipeline
 from sentinel.durations import Duration
 from sentinel.heartbeat import HeartbeatOptions
+from sentinel.inviting import ActingOptions
 from sentinel.model import LogSource
 from sentinel.routing import Route
 from sentinel.secrets import SecretRef
@@ -94,6 +95,12 @@ class ShippedPart(_Part):
     without: tuple[Text, ...] = ()
 
 
+class ActingPart(ActingOptions):
+    """Whether and how people may act on cases from messages."""
+
+    listen: Annotated[str, AfterValidator(_is_address)]
+
+
 class ControlPart(_Part):
     """The socket by which commands ask the daemon to act."""
 
@@ -139,6 +146,7 @@ class ConfigPart(_Part):
     routes: tuple[Route, ...] = ()
     http: HttpPart = HttpPart()
     heartbeat: HeartbeatOptions | None = None
+    acting: ActingPart | None = None
     control: ControlPart = ControlPart()
     keys: KeysPart = KeysPart()
     backup: BackupPart = BackupPart()

@@ -17,12 +17,23 @@ from sentinel.model import Case, Finding, Notification
 from sentinel.routing import NEWS, kind_of
 from sentinel.silences import Silence
 from sentinel.store.batch import Batch
+from sentinel.store.links import Invitation
 
 Route = Callable[[Notification], Sequence[str]]
 """The names of the channels that are to hear of a message."""
 
 Reword = Callable[[Notification], Notification]
 """The message in the words it is to have."""
+
+
+Invite = Callable[[Notification, str], tuple[Notification, tuple[Invitation, ...]]]
+"""The message as the channel of that name is to carry it, with the links by which its readers may act."""
+
+
+def uninvited(notification: Notification, channel: str) -> tuple[Notification, tuple[Invitation, ...]]:
+    """The message without links."""
+    del channel
+    return notification, ()
 
 
 def as_it_is(notification: Notification) -> Notification:
@@ -42,6 +53,7 @@ class Telling:
         storm: int,
         reword: Reword = as_it_is,
         ungathered: frozenset[str] = frozenset(),
+        invite: Invite = uninvited,
     ) -> None:
         self.silences: list[Silence] = []
         self.silenced = 0
@@ -50,6 +62,7 @@ class Telling:
         self._route = route
         self._reword = reword
         self._ungathered = ungathered
+        self._invite = invite
         self._storm = Storm(storm)
         self._gathered: dict[str, list[Notification]] = {}
 
@@ -86,12 +99,12 @@ class Telling:
             channel = self._channels.get(name)
             if channel is None:
                 continue
-            body = channel.render(worded)
-            if is_gathered and name not in self._ungathered:
+            carried, invitations = self._invite(worded, name)
+            is_held = is_gathered and name not in self._ungathered
+            if is_held:
                 self._gathered.setdefault(name, []).append(notification)
-                batch.owe(notification, name, body, notification.owed_at + HELD)
-            else:
-                batch.owe(notification, name, body)
+            not_before = notification.owed_at + HELD if is_held else 0
+            batch.owe(notification, name, channel.render(carried), not_before, invitations)
 
     def tell_of_storm(self, batch: Batch, now: Micros) -> bool:
         """One message for what was gathered, for each channel that it was for; says whether it is time for that."""

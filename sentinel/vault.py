@@ -82,6 +82,7 @@ class Vault:
         self.master_mark = derive(master, "mark")[:8].hex()
         self._root = self._unwrapped_root(master)
         self.hash_key: Final = derive(self._root, "hash")
+        self.link_key: Final = derive(self._root, "link")
         self._pseudonym_key = derive(self._root, "pseudonym")
         self._state = AESGCM(derive(self._root, "state"))
         self._box = X25519PrivateKey.from_private_bytes(derive(self._root, "box"))

@@ -24,7 +24,7 @@ LONGEST = 400
 VAGUE = {"utils", "util", "helpers", "helper", "manager", "data", "info", "common", "misc", "core", "base_utils"}
 
 PURE = ("accesses", "acts", "cases", "clockwatch", "comparison", "detect", "discovery", "durations", "ecs", "formats",
-        "identities", "inventory", "losses", "model", "ownfindings", "problems", "routing", "schema", "traces",
+        "identities", "inventory", "link", "losses", "model", "ownfindings", "problems", "routing", "schema", "traces",
         "yamledit", "yamlfile", "yamlscalar", "yamltree", "zones")  # fmt: skip
 """What decides: no I/O, no time but what is given. The same list as the import contract `pure` in pyproject.toml."""
 

@@ -20,6 +20,9 @@
 | `silence.add` | SilenceArguments | SilenceAnswer |
 | `silence.list` | none | SilencesAnswer |
 | `silence.end` | EndArguments | SilencesAnswer |
+| `link.show` | LinkArguments | LinkAnswer |
+| `link.use` | UseArguments | UseAnswer |
+| `slack.pressed` | SlackArguments | SlackAnswer |
 | `report` | ReportArguments | the report as JSON, see docs/report.md |
 | `rules.status` | none | activity.RulesAnswer |
 | `reload` | none | ReloadAnswer |
@@ -137,6 +140,7 @@ ACTS = (
     *("case.collect", "case.reveal", "case.approve", "case.destroy"),
     *("channel.list", "channel.test", "channel.outcome", "channel.resend"),
     *("silence.add", "silence.list", "silence.end"),
+    *("link.show", "link.use", "slack.pressed"),
     *("report", "rules.status", "reload"),
 )
 

@@ -25,6 +25,7 @@ _SHOWN = 5
 _OCCASIONS = {
     "opened": "a breach case is open",
     "digest": "findings from before the watch began are in one case",
+    "acknowledged": "somebody looks after it",
     "confirmed": "the breach is confirmed",
     "dismissed": "the case is dismissed",
     "notified": "the supervisory authority is notified",

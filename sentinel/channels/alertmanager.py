@@ -35,13 +35,14 @@ class AlertmanagerOptions(PostOptions):
     """A `type: alertmanager` channel.
 
     `url` is the Alertmanager's address, without /api; `token` is where a bearer token is kept, if it wants one. Nothing
-    is gathered for it: grouping is its own work.
+    is gathered for it: grouping is its own work. Many read what it keeps, so it gets no links to act by.
     """
 
     type: Literal["alertmanager"] = "alertmanager"
     url: Annotated[str, AfterValidator(is_web_address)]
     token: SecretRef | None = None
     gathered: bool = False
+    links: Literal[False] = False
 
 
 class Alertmanager:

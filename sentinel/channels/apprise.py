@@ -43,7 +43,8 @@ class ThroughApprise:
 
     def render(self, notification: Notification) -> bytes:
         said = words(notification, lambda text: text.translate(_ALIKE))
-        body = "\n".join((*said.lines, said.action, said.foot))
+        links = (f"{link.label}: {link.url}" for link in notification.links)
+        body = "\n".join((*said.lines, said.action, *links, said.foot))
         kind = _KINDS.get(notification.case.level, "info")
         return orjson.dumps({"title": said.headline, "body": body, "notify_type": kind})
 

@@ -100,7 +100,8 @@ class ChannelOptions(BaseModel):
 
     `fallback` names the channels that get what this one will not take. `per_minute` is how many messages a minute it
     gets at most, ten of them at once: most services refuse more than one a second. With `gathered`, it gets one message
-    with counts where more cases open, rise or grow within a minute than people can read.
+    with counts where more cases open, rise or grow within a minute than people can read. With `links`, its messages
+    hold links by which their readers may act, where `acting` is configured.
     """
 
     model_config = ConfigDict(frozen=True, extra="forbid")
@@ -109,3 +110,4 @@ class ChannelOptions(BaseModel):
     fallback: tuple[str, ...] = ()
     per_minute: int = Field(default=60, ge=1, le=6000)
     gathered: bool = True
+    links: bool = True

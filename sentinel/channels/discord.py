@@ -1,6 +1,7 @@
 """A message to one Discord channel, through its webhook.
 
-Rules of this file: values stand in an embed only, with Discord's markup escaped; nobody is ever mentioned.
+Rules of this file: values stand in an embed only, with Discord's markup escaped; nobody is ever mentioned. The only
+links are those of the message itself.
 """
 
 from __future__ import annotations
@@ -33,13 +34,14 @@ class DiscordOptions(HookOptions):
 
 def _payload(notification: Notification) -> Payload:
     said = words(notification, _escaped)
+    links = "".join(f"\n[{link.label}]({link.url})" for link in notification.links)
     description = "\n".join((*said.lines, "", said.action))
     return {
         "allowed_mentions": {"parse": []},
         "embeds": [
             {
                 "title": cut(said.headline, _TITLE_SIGNS),
-                "description": cut(description, _DESCRIPTION_SIGNS - _TITLE_SIGNS),
+                "description": cut(description, _DESCRIPTION_SIGNS - _TITLE_SIGNS - len(links)) + links,
                 "color": _COLOURS[notification.case.level],
                 "footer": {"text": cut(words(notification).foot, _FOOT_SIGNS)},
             }

@@ -50,6 +50,7 @@ class ElasticsearchOptions(ClusterOptions, ChannelOptions):
     namespace: Annotated[str, StringConstraints(pattern=r"^[a-z0-9_]{1,100}$")] = "default"
     host: str | None = None
     gathered: bool = False
+    links: Literal[False] = False
     per_minute: int = Field(default=600, ge=1, le=6000)
 
 

@@ -14,7 +14,7 @@ import smtplib
 import socket
 import ssl
 import threading
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager, suppress
 from email.message import EmailMessage
 from email.policy import SMTP as FORM
@@ -29,12 +29,14 @@ from sentinel.channels.posting import Address, addresses_of, bounds_of
 from sentinel.channels.safety import Words, words
 from sentinel.clock import SECOND, to_datetime
 from sentinel.durations import Duration
+from sentinel.link import Link
 from sentinel.model import Notification
 from sentinel.secrets import SecretRef
 
 _PORTS = {"starttls": 587, "implicit": 465, "none": 25}
 _ADDRESS = re.compile(r"[A-Za-z0-9.!#$%&'*+/=?^_`{|}~-]{1,64}@[A-Za-z0-9-]+(\.[A-Za-z0-9-]+)*")
 _SUBJECT_SIGNS = 200
+_BUTTON = "display:inline-block;padding:.5em 1em;background:#1a1a1a;color:#fff;text-decoration:none"
 _PERMANENT = 500
 
 
@@ -96,8 +98,8 @@ class Email:
         if notification.id != head:
             mail["In-Reply-To"] = mail["References"] = f"<{head}@{domain}>"
         mail["Auto-Submitted"] = "auto-generated"
-        mail.set_content(_plain(said))
-        mail.add_alternative(_html(said), subtype="html")
+        mail.set_content(_plain(said, notification.links))
+        mail.add_alternative(_html(said, notification.links), subtype="html")
         # The boundary is drawn at random otherwise, and the same message is always the same bytes.
         mail.set_boundary(f"=_{notification.id}")
         return mail.as_bytes()
@@ -203,17 +205,22 @@ def _cut(opened: list[socket.socket]) -> None:
             connection.shutdown(socket.SHUT_RDWR)
 
 
-def _plain(said: Words) -> str:
-    return "\n".join((said.headline, "", *said.lines, "", said.action, "", "-- ", said.foot, ""))
+def _plain(said: Words, links: Sequence[Link]) -> str:
+    ways = [part for link in links for part in (f"{link.label}:", f"  {link.url}", "")]
+    return "\n".join((said.headline, "", *said.lines, "", said.action, "", *ways, "-- ", said.foot, ""))
 
 
-def _html(said: Words) -> str:
+def _html(said: Words, links: Sequence[Link]) -> str:
     rows = "".join(_row(line) for line in said.lines)
+    ways = "".join(
+        f'<a href="{html.escape(link.url)}" style="{_BUTTON}">{html.escape(link.label)}</a> ' for link in links
+    )
     return (
         '<!doctype html><html><body style="font:16px/1.5 sans-serif;color:#1a1a1a;max-width:44em">'
         f'<h1 style="font-size:1.2em;border-left:4px solid #c92a2a;padding-left:.6em">{html.escape(said.headline)}</h1>'
         f'<table style="border-collapse:collapse">{rows}</table>'
         f"<p><strong>{html.escape(said.action)}</strong></p>"
+        f"{f'<p>{ways}</p>' if ways else ''}"
         f'<p style="color:#666;font-size:.85em">{html.escape(said.foot)}</p></body></html>\n'
     )
 

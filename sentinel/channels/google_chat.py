@@ -40,8 +40,10 @@ def make_google_chat(name: str, options: GoogleChatOptions, resolve_secret: Call
 
 def _payload(notification: Notification) -> Payload:
     said = words(notification, lambda text: text.translate(_ALIKE))
+    links = "".join(f"\n\n<{link.url}|{link.label}>" for link in notification.links)
     text = "\n".join((f"*{said.headline}*", *said.lines, "", said.action, "", said.foot))
-    return {"text": cut(text, _BYTES, utf8_size), "thread": {"threadKey": notification.case.id}}
+    text = cut(text, _BYTES - utf8_size(links), utf8_size) + links
+    return {"text": text, "thread": {"threadKey": notification.case.id}}
 
 
 def _mark(payload: Payload) -> None:

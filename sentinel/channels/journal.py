@@ -26,10 +26,11 @@ MESSAGE_ID = "5f0c4d0f3b5a4c0e8e7f6a1d2c3b4a59"
 
 
 class JournalOptions(ChannelOptions):
-    """A `type: journal` channel. `socket` is for tests and containers."""
+    """A `type: journal` channel. `socket` is for tests and containers. A log is no place for links to act by."""
 
     type: Literal["journal"] = "journal"
     socket: str = SOCKET
+    links: Literal[False] = False
 
 
 class Journal:

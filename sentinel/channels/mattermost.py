@@ -26,8 +26,9 @@ class MattermostOptions(HookOptions):
 
 def _payload(notification: Notification) -> Payload:
     said = words(notification, _escaped)
+    links = "".join(f"\n\n**[{link.label}]({link.url})**" for link in notification.links)
     text = "\n".join((f"#### {said.headline}", *said.lines, "", said.action, "", said.foot))
-    return {"text": cut(text, _TEXT_SIGNS)}
+    return {"text": cut(text, _TEXT_SIGNS - len(links)) + links}
 
 
 def _mark(payload: Payload) -> None:

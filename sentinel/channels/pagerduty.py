@@ -64,12 +64,14 @@ class PagerDuty:
 
     def render(self, notification: Notification) -> bytes:
         said, case = words(notification), notification.case
-        action = _ACTIONS[case.state]
+        action = "acknowledge" if notification.key == "acknowledged" else _ACTIONS[case.state]
         if action == "acknowledge" and any(word in notification.key for word in _PRESSING):
             action = "trigger"
         event: Payload = {"event_action": action, "dedup_key": case.id}
         if action == "trigger":
             event["client"] = "Sentinel"
+            if notification.links:
+                event["links"] = [{"href": link.url, "text": link.label} for link in notification.links]
             event["payload"] = {
                 "summary": cut(said.headline, _SUMMARY_SIGNS),
                 "source": clean(case.systems[0]) if case.systems else "sentinel",

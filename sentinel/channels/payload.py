@@ -52,6 +52,7 @@ def _data(notification: Notification, shown: int) -> dict[str, Any]:
         "headline": clean(notification.headline, LINE_RUNES),
         "lines": [clean(line, LINE_RUNES) for line in notification.lines],
         "next_action": clean(notification.next_action, LINE_RUNES),
+        "links": [{"label": link.label, "url": link.url} for link in notification.links],
         "case": _cleaned(case_row(notification.case, notification.owed_at), shown),
     }
 

@@ -4,13 +4,14 @@ Rules of this file:
 1. The webhook's URL and the bot's token are secrets: they are in no reason, log or representation.
 2. Values stand in `plain_text` objects, where Slack interprets no markup; and &, < and > are escaped everywhere, also
    in the fallback `text`, which makes notifications and would ping on `<!channel>`.
-3. A bot's first message of a case is the head of a thread and always shows how the case stands; what comes later is
+3. The only links and buttons are those of the message itself, never of a value.
+4. A bot's first message of a case is the head of a thread and always shows how the case stands; what comes later is
    put under it, and shown in the channel as well where it cannot wait.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any, Literal
 
 import orjson
@@ -21,7 +22,8 @@ from sentinel.channels.base import Attempt, Channel, ChannelError, Later, Never,
 from sentinel.channels.hook import HEADERS, Hook, Payload, PostOptions, marked, secret_address
 from sentinel.channels.posting import Target, post
 from sentinel.channels.safety import REPEAT, Words, words
-from sentinel.model import Notification
+from sentinel.link import Link
+from sentinel.model import Case, Notification, State
 from sentinel.secrets import SecretRef
 
 API = "https://slack.com/api"
@@ -30,6 +32,16 @@ _HEADER_SIGNS = 150
 _SECTION_SIGNS = 3000
 _TEXT_SIGNS = 500
 _ENTITIES = {"&": "&amp;", "<": "&lt;", ">": "&gt;"}
+REASON_FIELD = "reason"
+"""The input beside the buttons."""
+
+ACTIONS: Mapping[str, str] = {
+    "sentinel_acknowledge": "acknowledge",
+    "sentinel_confirm": "confirm",
+    "sentinel_dismiss": "dismiss",
+}
+"""What each button of a message does; by its name the service says which was pressed."""
+
 _PASSING = frozenset({"ratelimited", "rate_limited", "internal_error", "fatal_error", "service_unavailable"})
 """Errors of Slack's methods that go away by themselves."""
 _PRESSING = frozenset({"case.escalated", "case.overdue", "case.reopened"})
@@ -39,6 +51,8 @@ _PRESSING = frozenset({"case.escalated", "case.overdue", "case.reopened"})
 class SlackOptions(PostOptions):
     """A `type: slack` channel: `url` is where the incoming webhook's URL is kept; or, instead of it, `token` is where
     a bot's token is kept and `channel` the id of the channel it posts to (the bot needs the scope `chat:write`).
+    With `signing_secret`, that of the bot's app, its messages have buttons; Slack sends what is pressed to the pages of
+    `acting`.
 
     `api` is for tests and for services of the own network that speak Slack's methods.
     """
@@ -47,6 +61,7 @@ class SlackOptions(PostOptions):
     url: SecretRef | None = None
     token: SecretRef | None = None
     channel: str | None = None
+    signing_secret: SecretRef | None = None
     api: str = API
 
     @model_validator(mode="after")
@@ -55,6 +70,8 @@ class SlackOptions(PostOptions):
             raise ValueError("a slack channel has either 'url' (an incoming webhook) or 'token' and 'channel' (a bot)")
         if (self.token is None) != (self.channel is None):
             raise ValueError("a slack bot needs 'token' and 'channel', the id of the channel it posts to")
+        if self.signing_secret is not None and self.token is None:
+            raise ValueError("only a bot's messages have buttons: 'signing_secret' goes with 'token' and 'channel'")
         if not self.api.startswith("https://") and not self.allow_private:
             raise ValueError("the address of the api begins with https://")
         return self
@@ -63,15 +80,21 @@ class SlackOptions(PostOptions):
 class Bot:
     """Posts as a bot. Slack has no key to recognise a repeat by: the message shows its id."""
 
-    def __init__(self, name: str, api: Callable[[str], Target], token: str, channel: str) -> None:
+    def __init__(
+        self, name: str, api: Callable[[str], Target], token: str, channel: str, signing_secret: str | None = None
+    ) -> None:
         self.name = name
+        self.signing_secret = signing_secret
         self._api = api
         self._headers = {**HEADERS, "Authorization": f"Bearer {token}"}
         self._channel = channel
 
     def render(self, notification: Notification) -> bytes:
         pressing = message_type(notification.key) in _PRESSING
-        return orjson.dumps({**_payload(notification), "channel": self._channel, "reply_broadcast": pressing})
+        payload = _payload(notification)
+        if self.signing_secret is not None:
+            payload["blocks"][-1:-1] = _buttons(notification.case)
+        return orjson.dumps({**payload, "channel": self._channel, "reply_broadcast": pressing})
 
     def send(self, attempt: Attempt) -> Outcome:
         payload = orjson.loads(marked(attempt, _mark))
@@ -119,7 +142,8 @@ def make_slack(name: str, options: SlackOptions, resolve_secret: Callable[[Secre
     token = resolve_secret(options.token).strip()
     if not token.isascii() or not token.isprintable() or " " in token:
         raise ChannelError(f"{options.token} of channel '{name}' is no token", "a bot's token begins with xoxb-")
-    return Bot(name, lambda method: options.target(f"{options.api}/{method}"), token, options.channel or "")
+    secret = None if options.signing_secret is None else resolve_secret(options.signing_secret).strip()
+    return Bot(name, lambda method: options.target(f"{options.api}/{method}"), token, options.channel or "", secret)
 
 
 def _payload(notification: Notification) -> Payload:
@@ -131,17 +155,44 @@ def _payload(notification: Notification) -> Payload:
         "link_names": False,
         "unfurl_links": False,
         "unfurl_media": False,
-        "blocks": _blocks(said),
+        "blocks": _blocks(said, notification.links),
     }
 
 
-def _blocks(said: Words) -> list[Payload]:
+def _blocks(said: Words, links: Sequence[Link]) -> list[Payload]:
     return [
         {"type": "header", "text": _plain(said.headline, _HEADER_SIGNS)},
         {"type": "section", "text": _plain("\n".join(said.lines) or said.headline, _SECTION_SIGNS)},
         {"type": "section", "text": _plain(said.action, _SECTION_SIGNS)},
+        *({"type": "rich_text", "elements": [_linked(link)]} for link in links),
         {"type": "context", "elements": [_plain(said.foot, _HEADER_SIGNS)]},
     ]
+
+
+def _linked(link: Link) -> Payload:
+    """A link of our own, in the one element that reads no markup; buttons would need an app that answers them."""
+    text = {"type": "link", "url": link.url, "text": link.label, "style": {"bold": True}}
+    return {"type": "rich_text_section", "elements": [text]}
+
+
+def _buttons(case: Case) -> list[Payload]:
+    """What can be done with the case as it stands, and where to say why."""
+    if case.state is not State.OPEN:
+        return []
+    pressed = [_button("sentinel_acknowledge", "Acknowledge", case)] if case.acknowledged_at is None else []
+    if case.kind != "breach":
+        return [{"type": "actions", "elements": pressed}] if pressed else []
+    pressed += [_button("sentinel_confirm", "Confirm", case), _button("sentinel_dismiss", "Dismiss", case)]
+    reason = {"type": "plain_text_input", "action_id": REASON_FIELD, "max_length": 1000}
+    label = _plain("Reason, to confirm or dismiss; it goes to the audit trail, not to chat", _SECTION_SIGNS)
+    return [
+        {"type": "input", "element": reason, "label": label, "optional": True},
+        {"type": "actions", "elements": pressed},
+    ]
+
+
+def _button(name: str, label: str, case: Case) -> Payload:
+    return {"type": "button", "action_id": name, "text": _plain(label, _HEADER_SIGNS), "value": case.id}
 
 
 def _mark(payload: Payload) -> None:

@@ -35,11 +35,12 @@ class SyslogOptions(ChannelOptions):
     """A `type: syslog` channel. Without `host` it writes to the `socket` of this machine's own daemon.
 
     `protocol` is `tls` (port 6514), `tcp` (601) or `udp` (514); the last two only reach a server on this machine or,
-    with `allow_private`, of the own network: they are not encrypted.
+    with `allow_private`, of the own network: they are not encrypted. A log is no place for links to act by.
     """
 
     type: Literal["syslog"] = "syslog"
     socket: str = "/dev/log"
+    links: Literal[False] = False
     host: str | None = Field(default=None, min_length=1)
     port: int | None = Field(default=None, ge=1, le=65535)
     protocol: Literal["tls", "tcp", "udp"] = "tls"

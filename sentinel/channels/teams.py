@@ -1,17 +1,19 @@
 """A message to one Microsoft Teams channel, as an Adaptive Card through a Workflows webhook.
 
 Rules of this file: text blocks of a card read Markdown and text runs do not, so values stand in text runs only; the
-card has no action, no mention and no image.
+card has no mention and no image, and no action but to open a link of the message itself.
 """
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Literal
 
 import orjson
 
 from sentinel.channels.hook import HookOptions, Payload, hook_maker
 from sentinel.channels.safety import REPEAT, cut, words
+from sentinel.link import Link
 from sentinel.model import Level, Notification
 
 _BYTES = 20_000
@@ -36,20 +38,22 @@ def _payload(notification: Notification) -> Payload:
     foot = _text(said.foot, isSubtle=True, size="Small")
     lines = [_text(line) for line in said.lines]
     while True:
-        payload = _message([head, *lines, _text(said.action), foot])
+        payload = _message([head, *lines, _text(said.action), foot], notification.links)
         if len(orjson.dumps(payload)) <= _BYTES or not lines:
             return payload
         lines.pop()
 
 
-def _message(body: list[Payload]) -> Payload:
-    card = {
+def _message(body: list[Payload], links: Sequence[Link]) -> Payload:
+    card: Payload = {
         "$schema": "http://adaptivecards.io/schemas/adaptive-card.json",
         "type": "AdaptiveCard",
         "version": "1.4",
         "msteams": {"width": "Full"},
         "body": body,
     }
+    if links:
+        card["actions"] = [{"type": "Action.OpenUrl", "title": link.label, "url": link.url} for link in links]
     attachment = {"contentType": "application/vnd.microsoft.card.adaptive", "contentUrl": None, "content": card}
     return {"type": "message", "attachments": [attachment]}
 

@@ -233,7 +233,7 @@ def _value(row: FactorRow) -> str:
 _ID_SHOWN = 14
 """Of a finding's id: enough for `sentinel case split` to know which one is meant."""
 
-_SAID = ("field", "risk", "role", "clock", "phase", "code", "reference", "regime", "task", "into", "owner")
+_SAID = ("field", "risk", "role", "clock", "phase", "code", "reference", "regime", "task", "into", "owner", "known_by")
 """What the timeline says of a move beside its reason."""
 
 

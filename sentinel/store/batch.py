@@ -9,6 +9,7 @@ from sentinel.clock import Micros
 from sentinel.model import AuditEntry, Document, Evidence, Gap, Notification, Position, Verdict
 from sentinel.store.collected import Collection
 from sentinel.store.coverage import Read
+from sentinel.store.links import Invitation
 
 
 class Batch:
@@ -22,7 +23,7 @@ class Batch:
         self.bases: dict[int, bytes] = {}
         self.verdicts: list[Verdict] = []
         self.pieces: list[tuple[str, str, Evidence, bytes | None]] = []
-        self.owed: list[tuple[Notification, str, bytes, Micros]] = []
+        self.owed: list[tuple[Notification, str, bytes, Micros, tuple[Invitation, ...]]] = []
         self.filed: list[tuple[Document, str]] = []
         self.settled: list[tuple[str, str, str]] = []
         self.entries: list[AuditEntry] = []
@@ -31,6 +32,7 @@ class Batch:
         self.split: list[tuple[str, str]] = []
         self.accesses: Accesses | None = None
         self.collections: dict[str, Collection] = {}
+        self.spent: list[tuple[bytes, Micros]] = []
 
     def read(self, position: Position) -> None:
         """The stream has been read and judged up to there."""
@@ -75,9 +77,23 @@ class Batch:
         since, until = min(known.since, wanted.since), max(known.until, wanted.until)
         self.collections[wanted.case_id] = Collection(wanted.case_id, since, until, min(dues, default=None))
 
-    def owe(self, notification: Notification, channel: str, body: bytes, not_before: Micros = 0) -> None:
-        """The message is to be sent through the channel, as these bytes, at once or not before that moment."""
-        self.owed.append((notification, channel, body, max(notification.owed_at, not_before)))
+    def owe(
+        self,
+        notification: Notification,
+        channel: str,
+        body: bytes,
+        not_before: Micros = 0,
+        invitations: Iterable[Invitation] = (),
+    ) -> None:
+        """The message is to be sent through the channel, as these bytes, at once or not before that moment.
+
+        `invitations` are for the links in it.
+        """
+        self.owed.append((notification, channel, body, max(notification.owed_at, not_before), tuple(invitations)))
+
+    def spend(self, digest: bytes, now: Micros) -> None:
+        """What has this digest was acted upon at `now`, and is good for nothing more."""
+        self.spent.append((digest, now))
 
     def file(self, document: Document, channel: str) -> None:
         """The document is owed to the register that the channel is."""
@@ -116,7 +132,7 @@ class Batch:
                 (
                     *(self.positions, self.forgotten, self.gaps, self.bases, self.verdicts, self.pieces),
                     *(self.owed, self.filed, self.settled, self.entries, any(self.touched.values()), self.split),
-                    *(self.covered, self.collections),
+                    *(self.covered, self.collections, self.spent),
                 )
             )
         )

@@ -1,4 +1,4 @@
-"""The part of the store that is about messages: what is owed through which channel, and what is silent.
+"""The part of the store that is about messages: what is owed through which channel, with which links, what is silent.
 
 Rules of this file: as of store.py. Every method may be called from any thread; the couriers' threads do.
 """
@@ -15,8 +15,9 @@ import apsw
 from sentinel.clock import Micros
 from sentinel.model import AuditEntry
 from sentinel.silences import Silence
-from sentinel.store import audit, connection, folder, outbox, silences
+from sentinel.store import audit, connection, folder, links, outbox, silences
 from sentinel.store.errors import StoreError
+from sentinel.store.links import Invitation
 from sentinel.store.outbox import Delivery, OutboxRow, Standing
 from sentinel.vault import Vault
 
@@ -147,6 +148,18 @@ class Messages(Connected):
         """For how long the oldest message still to be delivered has been owed, in microseconds; 0 if none is."""
         with self._reading() as db:
             return outbox.oldest_undelivered(db, now)
+
+    # --- links in messages ---------------------------------------------------------------------------------
+
+    def invitation(self, digest: bytes) -> Invitation | None:
+        """The link whose token has this digest, and what became of it; None where there is none."""
+        with self._reading() as db:
+            return links.load(db, digest)
+
+    def is_spent(self, digest: bytes) -> bool:
+        """What has this digest was acted upon before."""
+        with self._reading() as db:
+            return links.is_spent(db, digest)
 
     # --- silences ------------------------------------------------------------------------------------------
 

@@ -1,7 +1,7 @@
 """What is owed to people and not yet paid: one row for each message and channel, paid in order within a case.
 
 Rules of this file: the same occasion of a case is owed once a channel, ever. The body is exactly what will be sent,
-in every attempt; it may hold a link that opens something, and so is sealed.
+in every attempt; it may hold a link that opens something, and so it is sealed, and gone once it was sent.
 """
 
 from __future__ import annotations
@@ -61,8 +61,8 @@ class Delivery:
 
 def owe(
     db: apsw.Connection, vault: Vault, notification: Notification, channel: str, body: bytes, next_at: Micros
-) -> None:
-    """The message is owed to the channel from `next_at` on, unless this occasion already was."""
+) -> bool:
+    """The message is owed to the channel from `next_at` on; False where this occasion already was."""
     db.execute(
         "INSERT OR IGNORE INTO outbox (message_id, case_id, key, channel, body, state, owed_at, next_at) "
         "VALUES (?, ?, ?, ?, ?, 'pending', ?, ?)",
@@ -71,6 +71,7 @@ def owe(
             *(vault.seal_state(_purpose(notification.id, channel), body), notification.owed_at, next_at),
         ),
     )
+    return db.changes() > 0
 
 
 def due(db: apsw.Connection, vault: Vault, channel: str, now: Micros, limit: int) -> list[OutboxRow]:
@@ -173,7 +174,8 @@ def mark_sent(
 ) -> None:
     """The channel took it; the service calls it by `reference`."""
     db.execute(
-        f"UPDATE outbox SET state = 'sent', {_TRIED}, sent_at = ?3, last_reason = ?4, reference = ?5 {_UNDELIVERED}",  # noqa: S608  (constants)
+        f"UPDATE outbox SET state = 'sent', body = x'', {_TRIED}, sent_at = ?3, last_reason = ?4, reference = ?5 "  # noqa: S608  (constants)
+        f"{_UNDELIVERED}",
         (message_id, channel, now, detail, reference),
     )
 
@@ -197,7 +199,7 @@ def mark_never(db: apsw.Connection, message_id: str, channel: str, reason: str) 
 def settle(db: apsw.Connection, messages: Iterable[tuple[str, str, str]]) -> None:
     """These messages (id, channel) are told by others (id); those that were taken by themselves stay as they are."""
     db.executemany(
-        "UPDATE outbox SET state = 'sent', last_reason = 'told with ' || ?3 "
+        "UPDATE outbox SET state = 'sent', body = x'', last_reason = 'told with ' || ?3 "
         "WHERE message_id = ?1 AND channel = ?2 AND state = 'pending' AND attempts = 0",
         list(messages),
     )
@@ -266,20 +268,21 @@ def bring(db: apsw.Connection, vault: Vault, message: Row, sealed_by: Vault) -> 
     if state == "sent":
         attempts, _, _, _, sent_at, reason, reference = rest
         db.execute(
-            "UPDATE outbox SET state = 'sent', attempts = ?, sent_at = ?, last_reason = ?, reference = ? "
+            "UPDATE outbox SET state = 'sent', body = x'', attempts = ?, sent_at = ?, last_reason = ?, reference = ? "
             "WHERE case_id = ? AND key = ? AND channel = ? AND state <> 'sent'",
             (attempts, sent_at, reason, reference, case_id, key, channel),
         )
     if row(db, "SELECT 1 FROM outbox WHERE case_id = ? AND key = ? AND channel = ?", (case_id, key, channel)):
         return True
-    purpose = _purpose(message_id, channel)
-    try:
-        text = sealed_by.unseal_state(purpose, body)
-    except KeyUnavailable:
-        if state != "sent":
+    if state == "sent":
+        kept = b""
+    else:
+        purpose = _purpose(message_id, channel)
+        try:
+            kept = vault.seal_state(purpose, sealed_by.unseal_state(purpose, body))
+        except KeyUnavailable:
             return False
-        text = b""  # nobody will ask for it again
-    values = (message_id, case_id, key, channel, vault.seal_state(purpose, text), state, *rest)
+    values = (message_id, case_id, key, channel, kept, state, *rest)
     marks = ", ".join("?" * len(values))
     db.execute(f"INSERT INTO outbox ({_COLUMNS}) VALUES ({marks})", values)  # noqa: S608  (constant)
     return True

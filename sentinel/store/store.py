@@ -24,6 +24,7 @@ from sentinel.store import (
     evidence,
     folder,
     ledger,
+    links,
     meta,
     outbox,
     positions,
@@ -166,8 +167,11 @@ class Store(Holdings, Compaction):
                 evidence.add(db, vault, case_id, finding_id, place, raw)
             for wanted in batch.collections.values():
                 collected.plan(db, wanted)
-            for notification, channel, body, next_at in batch.owed:
-                outbox.owe(db, vault, notification, channel, body, next_at)
+            for notification, channel, body, next_at, invitations in batch.owed:
+                if outbox.owe(db, vault, notification, channel, body, next_at):
+                    links.add(db, invitations)
+            for digest, at in batch.spent:
+                links.spend(db, digest, at)
             for document, channel in batch.filed:
                 outbox.file(db, vault, document, channel)
             outbox.settle(db, batch.settled)

@@ -1,4 +1,4 @@
-"""The daemon's HTTP address: /metrics for Prometheus, /healthz (the process turns), /readyz (it can do its work)."""
+"""Pages on an address; among them /metrics for Prometheus, /healthz (the process turns), /readyz (it can work)."""
 
 from __future__ import annotations
 
@@ -13,6 +13,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 import uvicorn
+from prometheus_client import Gauge
 from starlette.applications import Starlette
 from starlette.datastructures import Headers
 from starlette.requests import Request
@@ -90,12 +91,11 @@ class Login:
 
 
 class WebServer:
-    """The pages on their address, from a thread of their own."""
+    """Pages on their address, from a thread of their own; `listening` says whether they are up."""
 
-    def __init__(self, door: Door, metrics: Metrics, readiness: Readiness, clock: Clock) -> None:
+    def __init__(self, door: Door, pages: ASGIApp, listening: Gauge) -> None:
         self._door = door
-        self._metrics = metrics
-        pages = application(metrics, readiness, clock)
+        self._listening = listening
         self._application: ASGIApp = pages if door.login is None else Login(pages, *door.login)
         self._server: uvicorn.Server | None = None
         self._thread: threading.Thread | None = None
@@ -111,9 +111,9 @@ class WebServer:
             _try_certificate(self._door)
             listener = _listener(*self._door.address)
         except OSError as error:
-            self._metrics.http_listening.set(0)
+            self._listening.set(0)
             reason = {"port": self._door.address[1], "why": error.strerror or type(error).__name__}
-            _log.error("metrics and health pages are off: the address or the certificate cannot be used", extra=reason)
+            _log.error("pages are off: the address or the certificate cannot be used", extra=reason)
             return False
         host, port = listener.getsockname()[:2]
         self.address = (host, port)
@@ -122,7 +122,7 @@ class WebServer:
             target=self._server.run, kwargs={"sockets": [listener]}, name="sentinel-web", daemon=True
         )
         self._thread.start()
-        self._metrics.http_listening.set(1)
+        self._listening.set(1)
         return True
 
     def stop(self) -> None:
@@ -131,7 +131,7 @@ class WebServer:
             self._server.should_exit = True
             self._thread.join(_STOP_SECONDS)
         self._server = self._thread = self.address = None
-        self._metrics.http_listening.set(0)
+        self._listening.set(0)
 
 
 def _try_certificate(door: Door) -> None:

@@ -8,7 +8,7 @@ from collections.abc import Callable
 from typing import Any
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from sentinel.cases.wording import notice
@@ -111,6 +111,7 @@ def test_nothing_that_a_value_holds_is_live(kind: str, text: str) -> None:
     assert [line for line in shown if hidden.search(line)] == []
 
 
+@settings(deadline=None)
 @given(text=st.text(max_size=400))
 @pytest.mark.parametrize("kind", TYPES)
 def test_any_text_makes_a_message(kind: str, text: str) -> None:

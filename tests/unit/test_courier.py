@@ -17,8 +17,9 @@ from hypothesis import strategies as st
 from sentinel.channels import make
 from sentinel.channels.base import Attempt, Channel, Later, Never, Outcome, Sent
 from sentinel.clock import DAY, HOUR, MINUTE, SECOND, Micros, SetClock, SystemClock
-from sentinel.courier import AT_ONCE, FALL_OVER_AFTER, Bucket, Courier, Round, next_attempt
+from sentinel.courier import FALL_OVER_AFTER, Courier, Round, next_attempt
 from sentinel.model import Notification
+from sentinel.pace import AT_ONCE, Bucket
 from sentinel.store.batch import Batch
 from sentinel.store.errors import StoreError
 from sentinel.store.outbox import OutboxRow

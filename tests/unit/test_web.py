@@ -13,7 +13,7 @@ import requests
 from sentinel.clock import SECOND, SetClock
 from sentinel.metrics import Metrics, render
 from sentinel.web.readiness import PARTS, Readiness
-from sentinel.web.server import Door, WebServer
+from sentinel.web.server import Door, WebServer, application
 from tests.unit.loopback import certificate
 
 NOON = 1_772_625_600 * SECOND
@@ -26,7 +26,11 @@ class Pages:
         self.clock = SetClock(NOON)
         self.metrics = Metrics()
         self.readiness = Readiness(NOON)
-        self.server = WebServer(Door(("127.0.0.1", 0)), self.metrics, self.readiness, self.clock)
+        self.server = self.behind(Door(("127.0.0.1", 0)))
+
+    def behind(self, door: Door) -> WebServer:
+        pages = application(self.metrics, self.readiness, self.clock)
+        return WebServer(door, pages, self.metrics.http_listening)
 
     def get(self, path: str, **headers: str) -> requests.Response:
         assert self.server.address is not None
@@ -105,7 +109,7 @@ def test_a_port_in_use_is_logged_and_counted_and_can_be_tried_again(caplog: pyte
         other.listen()
         port = other.getsockname()[1]
         pages = Pages()
-        server = WebServer(Door(("127.0.0.1", port)), pages.metrics, pages.readiness, pages.clock)
+        server = pages.behind(Door(("127.0.0.1", port)))
         with caplog.at_level(logging.ERROR):
             assert not server.start()
         assert caplog.records[0].port == port  # type: ignore[attr-defined]
@@ -129,7 +133,7 @@ def test_a_stopped_server_gives_its_port_back() -> None:
 def test_with_a_login_only_whoever_knows_it_sees_more_than_that_the_watch_lives(pages: Pages) -> None:
     door = Door(("127.0.0.1", 0), login=("prometheus", "open: sesame"))
     pages.server.stop()
-    pages.server = WebServer(door, pages.metrics, pages.readiness, pages.clock)
+    pages.server = pages.behind(door)
     assert pages.server.start()
     assert "sesame" not in repr(door)
     assert pages.get("/healthz").status_code == 200
@@ -147,7 +151,7 @@ def test_with_a_login_only_whoever_knows_it_sees_more_than_that_the_watch_lives(
 def test_with_a_certificate_the_pages_speak_tls_alone(pages: Pages, tmp_path: Path) -> None:
     _, pem = certificate(tmp_path, "localhost")
     door = Door(("127.0.0.1", 0), certificate=Path(pem), private_key=Path(pem))
-    server = WebServer(door, pages.metrics, pages.readiness, pages.clock)
+    server = pages.behind(door)
     assert server.start()
     assert server.address is not None
     port = server.address[1]
@@ -162,14 +166,14 @@ def test_a_certificate_that_cannot_be_read_keeps_the_pages_closed(
 ) -> None:
     (tmp_path / "bad.pem").write_text("no certificate")
     door = Door(("127.0.0.1", 0), certificate=tmp_path / "bad.pem", private_key=tmp_path / "bad.pem")
-    assert not WebServer(door, pages.metrics, pages.readiness, pages.clock).start()
+    assert not pages.behind(door).start()
     assert "the certificate cannot be used" in caplog.text
     assert b"sentinel_http_listening 0.0" in render(pages.metrics)[0]
 
 
 def test_an_ipv6_address_is_listened_on() -> None:
     pages = Pages()
-    server = WebServer(Door(("::1", 0)), pages.metrics, pages.readiness, pages.clock)
+    server = pages.behind(Door(("::1", 0)))
     if not server.start():
         pytest.skip("no IPv6 loopback here")
     assert server.address is not None
