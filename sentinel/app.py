@@ -143,6 +143,7 @@ class Daemon:
             self.config.state / SPOOL,
             self.wake,
             reading.first_times(self.config.sources),
+            self.config.secrets(self._environ),
         )
         self.sources.open(self.store.positions(), now)
         self.overload = Overload(self.engine, self.sources, self.metrics, self.readiness)

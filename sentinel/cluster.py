@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import ipaddress
 import json
+import logging
 import re
 from collections.abc import Callable, Mapping
 from typing import Any, Self
@@ -104,6 +105,8 @@ def connect(options: ClusterOptions, resolve_secret: ResolveSecret) -> Elasticse
 
     Raises ClusterError for options that make no client, and whatever `resolve_secret` raises.
     """
+    # It tells of every failure with a trace and an address; we tell of it once, in our own words.
+    logging.getLogger("elastic_transport").setLevel(logging.CRITICAL)
     given: dict[str, Any] = {"request_timeout": options.timeout / SECOND, "max_retries": 0, "retry_on_timeout": False}
     if options.cloud_id is not None:
         given["cloud_id"] = options.cloud_id

@@ -8,11 +8,15 @@ from __future__ import annotations
 import threading
 from collections.abc import Callable, Collection, Iterable, Sequence
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 
 from sentinel.clock import Micros
+from sentinel.cluster import ResolveSecret, connect
 from sentinel.model import Block, Gap, Position
+from sentinel.secrets import SecretError, SecretRef
 from sentinel.sources.base import FirstTime, Source, SourceStatus
+from sentinel.sources.elasticsearch import Documents, ElasticsearchOptions
 from sentinel.sources.file import FileOptions, file_past, file_source
 from sentinel.sources.journal import Journal, JournalOptions, journal_past
 from sentinel.sources.options import SourceOptions
@@ -22,6 +26,7 @@ from sentinel.sources.wakeup import WakeUp
 
 __all__ = [
     "TYPES",
+    "ElasticsearchOptions",
     "FileOptions",
     "JournalOptions",
     "Past",
@@ -36,14 +41,22 @@ __all__ = [
 ]
 
 
+def no_secret(reference: SecretRef) -> str:
+    """Where nobody said how secrets are resolved."""
+    raise SecretError(f"{reference} cannot be resolved here")
+
+
 @dataclass(frozen=True, slots=True)
 class Surroundings:
-    """What a source is given besides its options: a folder to write to, how to wake the reader, how to see a time."""
+    """What a source is given besides its options: a folder to write to, how to wake the reader, how to see a time, and
+    how to have a secret.
+    """
 
     folder: Path
     wake: threading.Event
     wakeup: WakeUp
     first_time: FirstTime = lambda *_: None
+    secret: ResolveSecret = no_secret
 
 
 @dataclass(frozen=True, slots=True)
@@ -72,6 +85,11 @@ def _journal(options: SourceOptions, _: Surroundings) -> Source:
     return Journal(options)
 
 
+def _elasticsearch(options: SourceOptions, surroundings: Surroundings) -> Source:
+    assert isinstance(options, ElasticsearchOptions)
+    return Documents(options, partial(connect, options, surroundings.secret), surroundings.wake)
+
+
 def _file_past(options: SourceOptions, _: Path, since: Micros, __: Micros) -> Past:
     assert isinstance(options, FileOptions)
     return file_past(options, since)
@@ -88,6 +106,7 @@ def _journal_past(options: SourceOptions, _: Path, since: Micros, now: Micros) -
 
 
 TYPES: dict[str, SourceType] = {
+    "elasticsearch": SourceType(ElasticsearchOptions, _elasticsearch),
     "file": SourceType(FileOptions, _file, _file_past),
     "journal": SourceType(JournalOptions, _journal, _journal_past),
     "stdin": SourceType(StdinOptions, _stdin, _stdin_past),
@@ -116,10 +135,11 @@ class Sources:
         folder: Path,
         wake: threading.Event | None = None,
         first_time: FirstTime = lambda *_: None,
+        secret: ResolveSecret = no_secret,
     ) -> None:
         self.wake = wake if wake is not None else threading.Event()
         self._wakeup = WakeUp(self.wake)
-        surroundings = Surroundings(folder, self.wake, self._wakeup, first_time)
+        surroundings = Surroundings(folder, self.wake, self._wakeup, first_time, secret)
         self._sources = {each.name: make(each, surroundings) for each in options}
         self._turn = 0
         self._preferred: frozenset[str] = frozenset()
