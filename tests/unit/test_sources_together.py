@@ -35,7 +35,7 @@ def drain(sources: Sources | Stdin, now: int) -> list[Block]:
 
 
 def test_each_type_has_options_and_a_maker() -> None:
-    assert set(TYPES) == {"file", "journal", "stdin"}
+    assert set(TYPES) == {"elasticsearch", "file", "journal", "stdin"}
     for name, each in TYPES.items():
         assert each.options.model_fields["type"].default == name
 
