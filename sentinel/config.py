@@ -30,6 +30,7 @@ from sentinel.routing import Route
 from sentinel.secrets import SecretRef
 from sentinel.settings import (
     ConfigPart,
+    HeadsPart,
     HttpConfig,
     HttpPart,
     LedgerPart,
@@ -81,6 +82,7 @@ class Config:
     control: Path
     master_key: SecretRef | None
     oldest_master: Micros | None
+    heads: HeadsPart | None
     backup: BackupOptions
     ledger: Micros
 
@@ -180,6 +182,7 @@ def _config(
         control=folder / (part.control.socket or Path(runtime or state) / "control.sock"),
         master_key=part.keys.master,
         oldest_master=part.keys.oldest,
+        heads=part.audit.heads,
         backup=BackupOptions(
             folder=folder / (part.backup.folder or state / "backups"), every=part.backup.every, keep=part.backup.keep
         ),

@@ -10,7 +10,8 @@ import os
 import struct
 from typing import Final
 
-from cryptography.exceptions import InvalidTag
+from cryptography.exceptions import InvalidSignature, InvalidTag
+from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PublicKey
 from cryptography.hazmat.primitives.ciphers.aead import AESGCM
 from cryptography.hazmat.primitives.hashes import SHA256
 from cryptography.hazmat.primitives.kdf.hkdf import HKDF
@@ -51,6 +52,15 @@ def bound(owner: str, purpose: str, sequence: int) -> bytes:
     # Lengths first, so that no two different triples give the same bytes.
     first, second = owner.encode(), purpose.encode("utf-8", "surrogatepass")
     return struct.pack(">IIq", len(first), len(second), sequence) + first + second
+
+
+def is_signed(public_key: bytes, text: bytes, signature: bytes) -> bool:
+    """The signature (Ed25519, RFC 8032) is of that text and by the owner of that key. Raises ValueError for no key."""
+    try:
+        Ed25519PublicKey.from_public_bytes(public_key).verify(signature, text)
+    except InvalidSignature:
+        return False
+    return True
 
 
 def encrypt(key: AESGCM, to: bytes, plaintext: bytes) -> bytes:

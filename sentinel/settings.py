@@ -12,7 +12,7 @@ from pydantic import AfterValidator, BaseModel, ConfigDict, Field, StringConstra
 
 from sentinel import zones
 from sentinel.cases.options import CaseOptions
-from sentinel.clock import DAY
+from sentinel.clock import DAY, MINUTE
 from sentinel.detect.pipelines import Pipeline
 from sentinel.durations import Duration
 from sentinel.heartbeat import HeartbeatOptions
@@ -116,6 +116,19 @@ class KeysPart(_Part):
     oldest: Annotated[Duration, Field(ge=DAY)] | None = 365 * DAY
 
 
+class HeadsPart(_Part):
+    """Through which channel the end of the audit chain leaves the machine, and how often."""
+
+    every: Annotated[Duration, Field(ge=MINUTE)] = DAY
+    channel: Name
+
+
+class AuditPart(_Part):
+    """What is done for the audit trail beside keeping it."""
+
+    heads: HeadsPart | None = None
+
+
 class BackupPart(_Part):
     """The copies that the daemon makes of its state, by itself; 0 for `keep` means that none is made."""
 
@@ -149,6 +162,7 @@ class ConfigPart(_Part):
     acting: ActingPart | None = None
     control: ControlPart = ControlPart()
     keys: KeysPart = KeysPart()
+    audit: AuditPart = AuditPart()
     backup: BackupPart = BackupPart()
     ledger: bool | LedgerPart = True
 

@@ -10,9 +10,11 @@ from contextlib import suppress
 from typing import TYPE_CHECKING
 
 from sentinel import inquiry
+from sentinel.cases.heads import head_message, signed_text
+from sentinel.cases.judging import SENTINEL
 from sentinel.clock import DAY, HOUR, MINUTE, SECOND, Micros
 from sentinel.durations import show
-from sentinel.model import Finding, Level
+from sentinel.model import AuditEntry, Finding, Level
 from sentinel.ownfindings import own_finding
 from sentinel.store import StoreError
 from sentinel.vault import VaultError
@@ -52,6 +54,7 @@ class Upkeep:
             self._try_keys(now)
             with suppress(StoreError):
                 self._look_at_age(now)
+                self._send_head(now)
 
     def _try_keys(self, now: Micros) -> None:
         daemon = self._daemon
@@ -73,6 +76,23 @@ class Upkeep:
         if oldest is not None and now - since >= oldest:
             week = now - now % (7 * DAY)
             self._tell(own_finding(OLD_RULE, f"{OLD_TITLE}: {show(oldest)}", Level.LOW, week, "key"), now)
+
+    def _send_head(self, now: Micros) -> None:
+        """The end of the audit chain leaves the machine, signed, when it is time for that."""
+        daemon, wanted = self._daemon, self._daemon.config.heads
+        sent = int(daemon.store.meta("head sent") or 0)
+        if wanted is None or 0 <= now - sent < wanted.every or wanted.channel not in daemon.channels:
+            return
+        daemon.pipeline.commit(now)
+        found = daemon.store.audit_head()
+        head = f"{found.seq}:{found.link.hex()}"
+        signature = daemon.vault.sign(signed_text(head)).hex()
+        message = head_message(head, signature, daemon.vault.public_key.hex(), now)
+        entry = AuditEntry(at=now, who=SENTINEL, act="audit.head", detail={"channel": wanted.channel, "head": head})
+        daemon.pipeline.drill(message, wanted.channel, entry, now)
+        daemon.pipeline.commit(now)
+        daemon.store.remember("head sent", str(now))
+        daemon.courier.wake()
 
     def _tell(self, found: Finding, now: Micros) -> None:
         """Each once, also after a restart where it is in a case."""

@@ -14,9 +14,24 @@ _DIGITS = 12
 
 def drill(channel: str, now: Micros) -> Notification:
     """The test of that channel begun at `now`; each has an id of its own, and belongs to no case in the register."""
+    return of_no_case(
+        "TEST-" + "".join(CROCKFORD[(now >> (5 * place)) & 31] for place in reversed(range(_DIGITS))),
+        KEY,
+        f"Test of channel '{channel}'",
+        f"TEST: Sentinel reaches you through channel '{channel}'. No case is open because of this.",
+        ("What: a test that somebody asked for", "Whose data: nobody's", f"When: {rfc3339(now)}"),
+        "Nothing to do. If this called somebody, tell them it is a test.",
+        now,
+    )
+
+
+def of_no_case(
+    name: str, key: str, title: str, headline: str, lines: tuple[str, ...], next_action: str, now: Micros
+) -> Notification:
+    """A message that is about no case, in the shape of those that are."""
     case = Case(
-        id="TEST-" + "".join(CROCKFORD[(now >> (5 * place)) & 31] for place in reversed(range(_DIGITS))),
-        title=f"Test of channel '{channel}'",
+        id=name,
+        title=title,
         state=State.OPEN,
         level=Level.INFORMATIONAL,
         key=(),
@@ -31,16 +46,16 @@ def drill(channel: str, now: Micros) -> Notification:
         detected_at=now,
     )
     return Notification(
-        id=notification_id(case.id, KEY),
+        id=notification_id(name, key),
         case=case,
-        key=KEY,
+        key=key,
         owed_at=now,
-        headline=f"TEST: Sentinel reaches you through channel '{channel}'. No case is open because of this.",
-        lines=("What: a test that somebody asked for", "Whose data: nobody's", f"When: {rfc3339(now)}"),
-        next_action="Nothing to do. If this called somebody, tell them it is a test.",
+        headline=headline,
+        lines=lines,
+        next_action=next_action,
     )
 
 
 def is_drill(case_id: str) -> bool:
-    """The id is that of a test, not of a case."""
-    return case_id.startswith("TEST-")
+    """The id is that of a message about no case."""
+    return case_id.startswith(("TEST-", "HEAD-"))

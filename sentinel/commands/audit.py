@@ -6,6 +6,7 @@ from typing import Annotated
 
 import typer
 
+from sentinel.cases.heads import signed_text
 from sentinel.commands.output import (
     CommandError,
     ConfigOption,
@@ -17,7 +18,8 @@ from sentinel.commands.output import (
     print_json,
     safe,
 )
-from sentinel.commands.reading import open_store
+from sentinel.commands.reading import open_state
+from sentinel.sealing import is_signed
 from sentinel.store.audit import Head
 
 app = family(
@@ -29,8 +31,17 @@ app = family(
 HeadOption = Annotated[
     str | None,
     typer.Option(
-        "--head", metavar="NUMBER:DIGEST", help="The end of the chain as it was noted earlier.", show_default=False
+        "--head",
+        metavar="NUMBER:DIGEST[:SIGNATURE]",
+        help="The end of the chain as it was noted or sent earlier.",
+        show_default=False,
     ),
+]
+
+
+KeyOption = Annotated[
+    str | None,
+    typer.Option("--key", metavar="HEX", help="The signing key; else that of this state.", show_default=False),
 ]
 
 
@@ -40,14 +51,17 @@ def _audit() -> None:
 
 
 @app.command(epilog=examples("sentinel audit verify", "sentinel audit verify --output json"))
-def verify(config: ConfigOption = None, head: HeadOption = None, output: OutputOption = Output.TEXT) -> None:
-    """Recompute the chain over audit entries and evidence; say where it does not hold, and its end.
+def verify(
+    config: ConfigOption = None, head: HeadOption = None, key: KeyOption = None, output: OutputOption = Output.TEXT
+) -> None:
+    """Recompute the chain over audit entries, evidence and what was decided about cases; say where it does not hold.
 
-    The end, noted somewhere else and given as --head later, shows that nothing up to it was changed or taken away.
-    Exit code 1 where the chain does not hold.
+    Its end, noted somewhere else and given as --head later, shows that nothing up to it was changed or taken away. One
+    that was sent with its signature is held against the signing key first. Exit code 1 where something does not hold.
     """
     known = None if head is None else _head(head)
-    with open_store(config) as store:
+    with open_state(config) as (_, vault, store):
+        _check_signature(head, vault.public_key.hex() if key is None else key)
         end = store.audit_head()
         breaks = store.verify_audit(known)
     noted = f"{end.seq}:{end.link.hex()}"
@@ -65,9 +79,24 @@ def verify(config: ConfigOption = None, head: HeadOption = None, output: OutputO
         raise typer.Exit(1)
 
 
-def _head(text: str) -> Head:
-    number, _, digest = text.partition(":")
+def _check_signature(head: str | None, key: str) -> None:
+    """Raises CommandError where the head has a signature that is not by that key."""
+    whole, _, signature = (head or "").rpartition(":")
+    if ":" not in whole:
+        return
     try:
-        return Head(int(number), bytes.fromhex(digest))
+        is_ours = is_signed(bytes.fromhex(key), signed_text(whole), bytes.fromhex(signature))
+    except ValueError:
+        raise CommandError(
+            "the signature or the key cannot be read", "both are hexadecimal, as they were sent"
+        ) from None
+    if not is_ours:
+        raise CommandError("the head was not signed with this key", "another installation's, or somebody made it up")
+
+
+def _head(text: str) -> Head:
+    number, _, rest = text.partition(":")
+    try:
+        return Head(int(number), bytes.fromhex(rest.partition(":")[0]))
     except ValueError:
         raise CommandError("--head is not the end of a chain", "NUMBER:DIGEST, as this command prints it") from None

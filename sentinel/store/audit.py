@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import hashlib
 import json
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import suppress
 from dataclasses import dataclass
 from typing import Any, Final, Literal
@@ -25,11 +25,22 @@ _FIRST_LINK: Final = bytes(32)
 _PAGE: Final = 1000
 _DETAIL: Final = "audit detail"
 
-Item = Literal["audit", "evidence", "collected"]
+Item = Literal["audit", "evidence", "collected", "case"]
+_CASE: Final = "SELECT id, state, detected_at, key_hash, historical, body, owner FROM cases WHERE number = ?"
+_LAST_OF_CASE: Final = "SELECT digest FROM chain WHERE item = 'case' AND number = ? ORDER BY seq DESC LIMIT 1"
+_COUNTED: Final = frozenset(
+    {
+        *("findings", "subjects", "told_subjects", "revision", "escalated", "rules", "systems", "categories", "level"),
+        *("occurred_from", "occurred_to"),
+    }
+)
+"""What changes in a case with every finding and reminder; what a person or a law decided is all the rest."""
+
 _LOOSE: Final = (
     "SELECT number FROM audit EXCEPT SELECT number FROM chain WHERE item = 'audit'",
     "SELECT number FROM evidence EXCEPT SELECT number FROM chain WHERE item = 'evidence'",
     "SELECT number FROM collected EXCEPT SELECT number FROM chain WHERE item = 'collected'",
+    "SELECT number FROM cases EXCEPT SELECT number FROM chain WHERE item = 'case'",
 )
 """What is in no link."""
 
@@ -133,6 +144,21 @@ def head(db: apsw.Connection) -> Head:
     return Head(0, _FIRST_LINK) if found is None else Head(*found)
 
 
+def link_case(db: apsw.Connection, number: int) -> None:
+    """What was decided about the case, as it stands in its row, is in the chain; a link only where that has changed."""
+    found = row(db, _CASE, (number,))
+    assert found is not None
+    digest, last = _case_digest(*found), row(db, _LAST_OF_CASE, (number,))
+    if last is None or last[0] != digest:
+        add_link(db, "case", number, digest)
+
+
+def link_cases(db: apsw.Connection) -> None:
+    """Cases of a state from before their links have one."""
+    for (number,) in rows(db, "SELECT number FROM cases EXCEPT SELECT number FROM chain WHERE item = 'case'"):
+        link_case(db, number)
+
+
 def evidence_digest(place: tuple[Any, ...], sealed_digest: bytes) -> bytes:
     """The digest of one piece of evidence: its place and the digest of what was sealed for it."""
     return hashlib.sha256(_canonical(*place) + sealed_digest).digest()
@@ -176,7 +202,12 @@ def _links(db: apsw.Connection) -> Iterator[Row]:
 
 
 def _item_wrong(db: apsw.Connection, item: str, number: int, digest: bytes) -> str:
-    wrong = {"audit": _entry_wrong, "evidence": _evidence_wrong, "collected": _collected_wrong}.get(item)
+    wrong = {
+        "audit": _entry_wrong,
+        "evidence": _evidence_wrong,
+        "collected": _collected_wrong,
+        "case": _case_wrong,
+    }.get(item)
     return "it is of no known kind" if wrong is None else wrong(db, number, digest)
 
 
@@ -215,6 +246,24 @@ def _collected_wrong(db: apsw.Connection, number: int, digest: bytes) -> str:
     return "" if is_same else "its collected records were changed"
 
 
+def _case_wrong(db: apsw.Connection, number: int, digest: bytes) -> str:
+    found, last = row(db, _CASE, (number,)), row(db, _LAST_OF_CASE, (number,))
+    if found is None:
+        return "its case is missing"
+    # Only the newest link says how the case stands now.
+    is_newest = last is not None and last[0] == digest
+    return "its case was changed" if is_newest and _case_digest(*found) != digest else ""
+
+
+_WRONG: Final[Mapping[str, Callable[[apsw.Connection, int, bytes], str]]] = {
+    "audit": _entry_wrong,
+    "evidence": _evidence_wrong,
+    "collected": _collected_wrong,
+    "case": _case_wrong,
+}
+"""By the kind of link, what is wrong with what it is about; empty for nothing."""
+
+
 def _is_whole(sealed: bytes | None, sealed_digest: bytes) -> bool:
     """What is there is what was sealed; what was shredded is gone and may be."""
     return sealed is None or hashlib.sha256(sealed).digest() == sealed_digest
@@ -228,6 +277,20 @@ def _unlinked(db: apsw.Connection) -> list[Break]:
 def _entry_digest(at: Micros, case_id: str | None, act: str, who: bytes, detail: bytes, key: str) -> bytes:
     sealed = hashlib.sha256(who).digest() + hashlib.sha256(detail).digest()
     return hashlib.sha256(_canonical(at, case_id, act, key) + sealed).digest()
+
+
+def _case_digest(*found: Any) -> bytes:
+    *columns, body, owner = found
+    try:
+        whole = json.loads(body)
+        decided = {name: value for name, value in whole.items() if name not in _COUNTED}
+        for name in ("clocks", "dormant"):
+            decided[name] = [{**clock, "reminded": None} for clock in whole.get(name, ())]
+    except (ValueError, TypeError, AttributeError):
+        decided = {"unreadable": body}
+    text = json.dumps(decided, sort_keys=True)
+    sealed = hashlib.sha256(owner or b"").digest()
+    return hashlib.sha256(_canonical(*columns, text) + sealed).digest()
 
 
 def _linked(seq: int, item: str, number: int, digest: bytes) -> bytes:

@@ -18,6 +18,7 @@ import apsw
 
 from sentinel.clock import Micros
 from sentinel.model import Absorbed, Case, Clock, Counting, Finding, Level, Mode, Notice, State, Task
+from sentinel.store import audit
 from sentinel.store.connection import Row, number, row, rows
 from sentinel.vault import KeyUnavailable, Vault
 
@@ -92,6 +93,7 @@ def save(db: apsw.Connection, vault: Vault, case: Case) -> None:
         "historical = excluded.historical, body = excluded.body, owner = excluded.owner",
         (case.id, case.state, case.level, case.key_hash, case.detected_at, case.historical, to_text(case), owner),
     )
+    audit.link_case(db, number(db, "SELECT number FROM cases WHERE id = ?", (case.id,)))
 
 
 def load(db: apsw.Connection, vault: Vault) -> list[Case]:

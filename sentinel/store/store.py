@@ -109,6 +109,7 @@ class Store(Holdings, Compaction):
                 meta.write(db, "keys", self._vault.fingerprint)
                 meta.write(db, "installation", os.urandom(8).hex())
             meta.write(db, "stopped", "no")
+            audit.link_cases(db)
             outbox.take_up(db)
 
     def close(self) -> None:
