@@ -131,3 +131,14 @@ def test_every_prometheus_rule_says_what_to_do() -> None:
 def test_the_metrics_page_names_only_prometheus_rules_that_exist() -> None:
     named = set(re.findall(r"\bSentinel[A-Z]\w+", METRICS.read_text()))
     assert named == {rule["alert"] for rule in rules()} - {"SentinelDown"}
+
+
+def test_the_container_is_locked_in_as_the_service_is() -> None:
+    service = yaml.safe_load((ROOT / "deploy" / "docker" / "compose.yaml").read_text())["services"]["sentinel"]
+    assert (service["read_only"], service["cap_drop"]) == (True, ["ALL"])
+    assert service["security_opt"] == ["no-new-privileges:true"]
+    assert all(each.endswith(":ro") or each.startswith("state:") for each in service["volumes"])
+    assert service["ports"] == ["127.0.0.1:9108:9108"]
+    written = (ROOT / "deploy" / "docker" / "Dockerfile").read_text()
+    assert "--require-hashes" in written
+    assert written.rindex("USER 990:4") < written.rindex("ENTRYPOINT")
