@@ -37,6 +37,20 @@ class PaperError(Exception):
     """A template cannot be used; the text names it and says why."""
 
 
+def pdf(html: str) -> bytes:
+    """The page as PDF. It fetches nothing, neither files nor addresses. Raises PaperError without the extra `pdf`."""
+    try:
+        from weasyprint import HTML  # noqa: PLC0415  (an extra that few install)
+    except (ImportError, OSError) as error:
+        raise PaperError("PDF needs WeasyPrint: pip install 'breach-sentinel[pdf]'") from error
+    written: bytes = HTML(string=html, url_fetcher=_nothing).write_pdf()
+    return written
+
+
+def _nothing(url: str, *_: Any, **__: Any) -> Any:
+    raise ValueError(f"nothing is fetched for a document, nor is '{url[:40]}'")
+
+
 def render(template: str, folder: Path | None, now: Micros, values: Mapping[str, Any]) -> str:
     """The template of that name (`document.html`) with the values. One in `folder` goes before the shipped one.
 

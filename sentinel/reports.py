@@ -71,4 +71,5 @@ def _evidence(store: Store, details: list[Any]) -> dict[str, Any]:
 
 def _keys(vault: Vault) -> dict[str, Any]:
     keys = vault.case_keys()
-    return {"cases_with_key": sum(key.is_live for key in keys), "destroyed": sum(not key.is_live for key in keys)}
+    live, gone = ({key.case_id for key in keys if key.is_live is each} for each in (True, False))
+    return {"cases_with_key": len(live), "destroyed": len(gone)}

@@ -35,7 +35,7 @@ from sentinel.commands.ledger import scope_of
 from sentinel.commands.output import CommandError, ConfigOption, Output, OutputOption, console, print_json, safe
 from sentinel.commands.scope_view import as_csv
 from sentinel.config import Config, find, load
-from sentinel.paper import PaperError, render
+from sentinel.paper import PaperError, pdf, render
 
 if TYPE_CHECKING:
     from sentinel.scope import Scope
@@ -56,6 +56,7 @@ class PaperFormat(StrEnum):
     HTML = "html"
     MD = "md"
     JSON = "json"
+    PDF = "pdf"
 
 
 class RegisterFormat(StrEnum):
@@ -65,6 +66,7 @@ class RegisterFormat(StrEnum):
     JSON = "json"
     HTML = "html"
     MD = "md"
+    PDF = "pdf"
 
 
 FileOption = Annotated[
@@ -89,7 +91,10 @@ def draft_case(
     loaded = loaded_config(config)
     known = replace(_known(detail, loaded), counted=_counted(_scope(detail, loaded, config, socket)))
     made = draft(document.value, known)
-    write_paper(_as_text(made, form.value, loaded), file)
+    if form is PaperFormat.PDF:
+        write_pdf(_as_text(made, "html", loaded), file)
+    else:
+        write_paper(_as_text(made, form.value, loaded), file)
 
 
 def register(
@@ -124,7 +129,10 @@ def register(
             requests = [row for row in rows if row["kind"] != "breach"]
             about = {"rows": rows, "breaches": breaches, "requests": requests}
             values = {**about, "period": period, "title": "Register of personal data breaches", "wide": True}
-            write_paper(render_paper(f"register.{form.value}", loaded, values), file)
+            if form is RegisterFormat.PDF:
+                write_pdf(render_paper("register.html", loaded, values), file)
+            else:
+                write_paper(render_paper(f"register.{form.value}", loaded, values), file)
 
 
 def export(
@@ -285,6 +293,20 @@ def write_paper(text: str, file: Path | None) -> None:
         console().print("\n".join(safe(line) for line in text.splitlines()), soft_wrap=True)
     else:
         sys.stdout.buffer.write(text.encode())
+
+
+def write_pdf(html: str, file: Path | None) -> None:
+    """The page as PDF into a new file, else on standard output, where that is no terminal. Raises CommandError."""
+    if file is None and sys.stdout.isatty():
+        raise CommandError("a PDF is nothing for a terminal", "name a file with --file")
+    try:
+        written = pdf(html)
+    except PaperError as error:
+        raise CommandError(str(error)) from error
+    if file is None:
+        sys.stdout.buffer.write(written)
+    else:
+        _write_new(file, written)
 
 
 def _write_new(file: Path, content: bytes) -> None:

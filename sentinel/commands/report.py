@@ -8,7 +8,7 @@ from typing import Annotated
 
 import typer
 
-from sentinel.commands.case_papers import FileOption, loaded_config, render_paper, write_paper
+from sentinel.commands.case_papers import FileOption, loaded_config, render_paper, write_paper, write_pdf
 from sentinel.commands.daemon import SocketOption, ask_or_read
 from sentinel.commands.output import ConfigOption
 
@@ -24,6 +24,7 @@ class ReportFormat(StrEnum):
     MD = "md"
     HTML = "html"
     JSON = "json"
+    PDF = "pdf"
 
 
 def command(
@@ -45,4 +46,7 @@ def command(
         return
     loaded = loaded_config(config)
     values = {"report": report, "title": "Monitoring report", "name": loaded.cases.organisation.name}
-    write_paper(render_paper(f"report.{form.value}", loaded, values), file)
+    if form is ReportFormat.PDF:
+        write_pdf(render_paper("report.html", loaded, values), file)
+    else:
+        write_paper(render_paper(f"report.{form.value}", loaded, values), file)
