@@ -25,6 +25,7 @@ from sentinel.metrics import Metrics
 from sentinel.model import AuditEntry, Case, Finding, Gap, Mode, Position, State
 from sentinel.sources.base import SourceStatus
 from sentinel.store.batch import Batch
+from sentinel.store.folder import LEDGER
 from sentinel.store.outbox import Standing
 
 OUTCOMES = ("sent", "later", "never")
@@ -170,6 +171,10 @@ class Measure:
         for name in ("sentinel.db", "sentinel.db-wal", "keys.db"):
             with contextlib.suppress(OSError):
                 self.metrics.store_bytes.labels(name).set((folder / name).stat().st_size)
+        with contextlib.suppress(OSError):
+            # One number for the many files of the ledger.
+            sizes = sum(each.stat().st_size for each in (folder / LEDGER).iterdir())
+            self.metrics.store_bytes.labels(LEDGER).set(sizes)
 
     def findings(self, findings: Iterable[Finding]) -> None:
         """Each new finding once."""

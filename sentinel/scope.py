@@ -152,7 +152,7 @@ def scope(ledger: Ledger, asked: Asked, since: Micros, until: Micros) -> Scope:
         "ledger_accesses": len(ledger),
         "lost_accesses": sum(each.accesses for each in ledger.lost),
         "people": _people(ledger, named, usual),
-        "others": _others(ledger, others),
+        "others": _others(ledger, others, people),
         "steps": _steps(named, usual, since, until),
     }
 
@@ -162,44 +162,42 @@ def shown(subject: int) -> str:
     return f"person-{subject & (1 << 64) - 1:016x}"[:17]
 
 
-@dataclass(frozen=True, slots=True)
 class _Groups:
-    """Accesses by a column: each value once, in order; how many; first and last time; the order that groups them."""
+    """Accesses by a column: each value once, in order, and what there is of each."""
 
-    values: Column
-    counts: Column
-    first: Column
-    last: Column
-    order: Column
-    starts: Column
+    def __init__(self, rows: Rows, column: Column) -> None:
+        self.rows = rows
+        self.values, self._codes = np.unique(column, return_inverse=True)
+        self.counts = np.bincount(self._codes)
+        first = np.full(len(self.values), np.iinfo(np.int64).max)
+        last = np.zeros(len(self.values), np.int64)
+        np.minimum.at(first, self._codes, rows.times)
+        np.maximum.at(last, self._codes, rows.times)
+        self.first, self.last = first, last
 
     def sums(self, column: Column) -> Column:
-        found: Column = np.add.reduceat(column[self.order], self.starts)
+        """The sum of a column of the accesses."""
+        found = np.zeros(len(self.values), np.int64)
+        np.add.at(found, self._codes, column)
+        return found
+
+    def distinct(self, column: Column, known: Column) -> Column:
+        """How many different values of a column, which are all known and in order."""
+        pairs = np.unique(self._codes * len(known) + np.searchsorted(known, column))
+        return np.bincount(pairs // len(known), minlength=len(self.values))
+
+    def kinds(self) -> list[tuple[int, ...]]:
+        """The kinds of access."""
+        found: list[tuple[int, ...]] = [()] * len(self.values)
+        pairs = np.unique(self._codes << 16 | self.rows.kinds)
+        for code, kind in zip((pairs >> 16).tolist(), (pairs & 0xFFFF).tolist(), strict=True):
+            found[code] = (*found[code], kind)
         return found
 
 
-def _groups(rows: Rows, column: Column) -> _Groups:
-    order = np.argsort(column, kind="stable")
-    values, starts, counts = np.unique(column[order], return_index=True, return_counts=True)
-    times = rows.times[order]
-    return _Groups(
-        values, counts, np.minimum.reduceat(times, starts), np.maximum.reduceat(times, starts), order, starts
-    )
-
-
-def _pairs(first: Column, second: Column) -> tuple[Column, Column]:
-    """Each pair of values of two columns once, in order."""
-    (ones, one), (others, other) = (np.unique(column, return_inverse=True) for column in (first, second))
-    pairs = np.unique(one * len(others) + other)
-    return ones[pairs // len(others)], others[pairs % len(others)]
-
-
-def _kinds_of(rows: Rows, column: Column) -> dict[int, tuple[int, ...]]:
-    """The kinds of access by the value of a column."""
-    values, kinds = _pairs(column, rows.kinds)
-    found: dict[int, tuple[int, ...]] = {}
-    for value, kind in zip(values.tolist(), kinds.tolist(), strict=True):
-        found[value] = (*found.get(value, ()), kind)
+def _texts(times: Column) -> list[str]:
+    """As `rfc3339` writes them."""
+    found: list[str] = np.datetime_as_string(times.astype("datetime64[us]"), unit="s", timezone="UTC").tolist()
     return found
 
 
@@ -223,48 +221,70 @@ def _people(ledger: Ledger, rows: Rows, usual: Column) -> list[Person]:
     """Everybody touched: those outside the habit first, of them those with the most accesses."""
     if not len(rows):
         return []
-    groups, kinds = _groups(rows, rows.subjects), _kinds_of(rows, rows.subjects)
-    said = {each: _words(ledger, each) for each in set(kinds.values())}
+    groups = _Groups(rows, rows.subjects)
+    kinds = groups.kinds()
+    said = {each: _words(ledger, each) for each in set(kinds)}
     is_new = ~is_among(groups.values, usual)
-    sizes, records = groups.sums(rows.sizes), groups.sums(rows.records)
-    found: list[Person] = []
-    for place in np.lexsort((groups.values, groups.first, -groups.counts, ~is_new)).tolist():
-        words = said[kinds[int(groups.values[place])]]
-        found.append(
-            {
-                "person": shown(int(groups.values[place])),
-                "accesses": int(groups.counts[place]),
-                "first": rfc3339(int(groups.first[place])),
-                "last": rfc3339(int(groups.last[place])),
-                "systems": words["systems"],
-                "categories": words["categories"],
-                "actions": words["actions"],
-                "bytes": int(sizes[place]),
-                "records": int(records[place]),
-                "new": bool(is_new[place]),
-            }
-        )
-    return found
+    columns = zip(
+        groups.values.tolist(),
+        groups.counts.tolist(),
+        _texts(groups.first),
+        _texts(groups.last),
+        [said[each] for each in kinds],
+        groups.sums(rows.sizes).tolist(),
+        groups.sums(rows.records).tolist(),
+        is_new.tolist(),
+        strict=True,
+    )
+    found: list[Person] = [
+        {
+            "person": shown(subject),
+            "accesses": accesses,
+            "first": first,
+            "last": last,
+            "systems": words["systems"],
+            "categories": words["categories"],
+            "actions": words["actions"],
+            "bytes": size,
+            "records": records,
+            "new": new,
+        }
+        for subject, accesses, first, last, words, size, records, new in columns
+    ]
+    order = np.lexsort((groups.values, groups.first, -groups.counts, ~is_new))
+    return [found[place] for place in order.tolist()]
 
 
-def _others(ledger: Ledger, rows: Rows) -> list[Other]:
+def _others(ledger: Ledger, rows: Rows, people: Column) -> list[Other]:
     """Every other actor: those who touched the most of the same people first."""
     if not len(rows):
         return []
-    groups, kinds = _groups(rows, rows.actors), _kinds_of(rows, rows.actors)
-    said = {each: _words(ledger, each)["categories"] for each in set(kinds.values())}
-    people = np.unique(_pairs(rows.actors, rows.subjects)[0], return_counts=True)[1]
-    return [
+    groups = _Groups(rows, rows.actors)
+    kinds = groups.kinds()
+    said = {each: _words(ledger, each)["categories"] for each in set(kinds)}
+    touched = groups.distinct(rows.subjects, people)
+    columns = zip(
+        groups.values.tolist(),
+        touched.tolist(),
+        groups.counts.tolist(),
+        _texts(groups.first),
+        _texts(groups.last),
+        kinds,
+        strict=True,
+    )
+    found: list[Other] = [
         {
-            "actor": ledger.pseudonyms.get(int(groups.values[place]), "actor-?"),
-            "people": int(people[place]),
-            "accesses": int(groups.counts[place]),
-            "first": rfc3339(int(groups.first[place])),
-            "last": rfc3339(int(groups.last[place])),
-            "categories": said[kinds[int(groups.values[place])]],
+            "actor": ledger.pseudonyms.get(actor, "actor-?"),
+            "people": count,
+            "accesses": accesses,
+            "first": first,
+            "last": last,
+            "categories": said[each],
         }
-        for place in np.lexsort((groups.values, -groups.counts, -people)).tolist()
+        for actor, count, accesses, first, last, each in columns
     ]
+    order = np.lexsort((groups.values, -groups.counts, -touched))
+    return [found[place] for place in order.tolist()]
 
 
 def _steps(rows: Rows, usual: Column, since: Micros, until: Micros) -> list[Step]:

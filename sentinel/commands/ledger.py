@@ -26,7 +26,7 @@ def scope_of(
     case: str, loaded: Config, config: Path | None, socket: Path | None, since: str | None, until: str | None
 ) -> Scope:
     """What the ledger says of the case, in the time in which it occurred if no other is given. Raises CommandError."""
-    from sentinel.scope import Asked, scope  # noqa: PLC0415  (NumPy is slow to load)
+    from sentinel.scope import HABIT, NEARBY, Asked, scope  # noqa: PLC0415  (NumPy is slow to load)
     from sentinel.store import StoreError  # noqa: PLC0415  (as scope)
     from sentinel.store.asking import open_ledger  # noqa: PLC0415  (as scope)
 
@@ -44,7 +44,7 @@ def scope_of(
     if not asked.actors and not asked.people:
         raise CommandError("the case names nobody, so there is nobody to ask the ledger about")
     try:
-        return scope(open_ledger(loaded.state), asked, begin, end)
+        return scope(open_ledger(loaded.state, begin - HABIT, end + NEARBY), asked, begin, end)
     except StoreError as error:
         raise CommandError(f"the ledger cannot be read: {error}", "sentinel doctor") from error
     except PermissionError as error:

@@ -71,7 +71,7 @@ class Gatherer:
 
     def note(self, events: Sequence[Event], held: Sequence[Held], apart: Apart) -> None:
         """These events are accesses, each through the entries that held."""
-        # Column by column: that is about twice as fast as access by access.
+        # Column by column, each as a list first: that is several times as fast as access by access.
         places = list(map(self._places.__getitem__, held))
         if _ODD in places:
             for event, entries in zip(events, held, strict=True):
@@ -95,10 +95,10 @@ class Gatherer:
         ]
         if not self._sized_places.isdisjoint(places):
             self._note_sizes(fields)
-        self._times.extend(times)
-        self._what.extend(places)
-        self._who.extend(who)
-        self._whose.extend(whose)
+        self._times.fromlist(times)
+        self._what.fromlist(places)
+        self._who.fromlist(who)
+        self._whose.fromlist(whose)
 
     def _note_sizes(self, fields: list[dict[str, Any]]) -> None:
         for number, each in enumerate(fields, len(self._times)):

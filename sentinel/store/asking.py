@@ -23,17 +23,20 @@ from sentinel.store.segments import Column, Rows, Segment, is_among, joined
 _TRIES: Final = 5
 """So often it is begun anew where a file is replaced between its name and its opening."""
 
+_FIRST, _LAST = -(1 << 62), 1 << 62
+
 _WIDE, _SPARSE, _NARROW = 8, 20, 2
 
 
 class Ledger:
-    """The ledger as it was when it was opened. `lost` are files that the database names and that cannot be read."""
+    """The ledger as it was when it was opened. `lost` are files of the time asked for that cannot be read."""
 
     def __init__(
         self,
         kinds: Mapping[int, Kind],
         pseudonyms: Mapping[int, str],
         tail: Rows,
+        files: Sequence[Listed],
         segments: Sequence[tuple[Listed, Segment]],
         lost: Sequence[Listed],
     ) -> None:
@@ -41,17 +44,18 @@ class Ledger:
         self.pseudonyms = pseudonyms
         self.lost = lost
         self._tail = tail
+        self._files = files
         self._segments = segments
 
     @property
     def since(self) -> Micros | None:
         """The time of the first access there is; None where there is none."""
-        known = [listed.since for listed, _ in self._segments]
+        known = [each.since for each in self._files]
         known += [int(self._tail.times.min())] if len(self._tail) else []
         return min(known, default=None)
 
     def __len__(self) -> int:
-        return len(self._tail) + sum(listed.accesses for listed, _ in self._segments)
+        return len(self._tail) + sum(each.accesses for each in self._files)
 
     def actors(self) -> set[int]:
         """Everybody who made one of the accesses."""
@@ -74,8 +78,11 @@ class Ledger:
         return [segment for listed, segment in self._segments if listed.since < until and listed.until >= since]
 
 
-def open_ledger(state: Path) -> Ledger:
-    """The ledger of a state folder, whether a daemon runs or not. Raises StoreError, PermissionError."""
+def open_ledger(state: Path, since: Micros = _FIRST, until: Micros = _LAST) -> Ledger:
+    """The ledger of a state folder, whether a daemon runs or not, of which that time is going to be asked.
+
+    Raises StoreError, PermissionError.
+    """
     path = state / DATABASE
     if not path.exists():
         raise StoreError(f"there is no state in '{state}' yet")
@@ -85,8 +92,9 @@ def open_ledger(state: Path) -> Ledger:
             connection.check_version(db, connection.shipped_migrations(), exactly=True)
             for _ in range(_TRIES):
                 with connection.snapshot(db):
-                    listed = ledger.listed(db)
+                    every = ledger.listed(db)
                     kinds, names, commits = ledger.kinds(db), ledger.pseudonyms(db), ledger.tail(db)
+                listed = [each for each in every if each.since < until and each.until >= since]
                 opened = {each: _opened(state / LEDGER / each.file) for each in listed}
                 lost = [each for each, segment in opened.items() if segment is None]
                 if not lost:
@@ -94,7 +102,7 @@ def open_ledger(state: Path) -> Ledger:
     finally:
         db.close()
     found = [(each, segment) for each, segment in opened.items() if segment is not None]
-    return Ledger(kinds, names, rows_of(commits), found, lost)
+    return Ledger(kinds, names, rows_of(commits), every, found, lost)
 
 
 def _opened(path: Path) -> Segment | None:
