@@ -17,7 +17,7 @@ from sentinel.clock import Micros
 from sentinel.store import connection, ledger
 from sentinel.store.errors import StoreDamaged, StoreError
 from sentinel.store.folder import DATABASE, LEDGER
-from sentinel.store.ledger import Commit, Listed
+from sentinel.store.ledger import Commit, Erasure, Listed
 from sentinel.store.segments import Column, Rows, Segment, is_among, joined
 
 _TRIES: Final = 5
@@ -39,6 +39,7 @@ class Ledger:
         files: Sequence[Listed],
         segments: Sequence[tuple[Listed, Segment]],
         lost: Sequence[Listed],
+        erasure: Erasure,
     ) -> None:
         self.kinds = kinds
         self.pseudonyms = pseudonyms
@@ -46,6 +47,7 @@ class Ledger:
         self._tail = tail
         self._files = files
         self._segments = segments
+        self._erased = (in_order(erasure.actors), in_order(erasure.subjects), erasure.upto)
 
     @property
     def since(self) -> Micros | None:
@@ -65,17 +67,24 @@ class Ledger:
     def of_actors(self, actors: Iterable[int], since: Micros, until: Micros) -> Rows:
         """The accesses of these actors from `since` until before `until`."""
         wanted = in_order(actors)
-        found = [segment.of_actors(wanted) for segment in self._between(since, until)]
+        found = [self._left(each, segment.of_actors(wanted)) for each, segment in self._between(since, until)]
         return joined([*found, self._tail.where(is_among(self._tail.actors, wanted))]).between(since, until)
 
     def of_subjects(self, subjects: Iterable[int], since: Micros, until: Micros) -> Rows:
         """The accesses to data of these subjects from `since` until before `until`, whoever made them."""
         wanted = in_order(subjects)
-        found = [segment.of_subjects(wanted) for segment in self._between(since, until)]
+        found = [self._left(each, segment.of_subjects(wanted)) for each, segment in self._between(since, until)]
         return joined([*found, self._tail.where(is_among(self._tail.subjects, wanted))]).between(since, until)
 
-    def _between(self, since: Micros, until: Micros) -> list[Segment]:
-        return [segment for listed, segment in self._segments if listed.since < until and listed.until >= since]
+    def _between(self, since: Micros, until: Micros) -> list[tuple[Listed, Segment]]:
+        return [(each, segment) for each, segment in self._segments if each.since < until and each.until >= since]
+
+    def _left(self, file: Listed, rows: Rows) -> Rows:
+        """Without what is being erased."""
+        actors, subjects, upto = self._erased
+        if file.number > upto:
+            return rows
+        return rows.where(~(is_among(rows.actors, actors) | is_among(rows.subjects, subjects)))
 
 
 def open_ledger(state: Path, since: Micros = _FIRST, until: Micros = _LAST) -> Ledger:
@@ -92,7 +101,7 @@ def open_ledger(state: Path, since: Micros = _FIRST, until: Micros = _LAST) -> L
             connection.check_version(db, connection.shipped_migrations(), exactly=True)
             for _ in range(_TRIES):
                 with connection.snapshot(db):
-                    every = ledger.listed(db)
+                    every, erasure = ledger.listed(db), ledger.erasure(db)
                     kinds, names, commits = ledger.kinds(db), ledger.pseudonyms(db), ledger.tail(db)
                 listed = [each for each in every if each.since < until and each.until >= since]
                 opened = {each: _opened(state / LEDGER / each.file) for each in listed}
@@ -102,7 +111,7 @@ def open_ledger(state: Path, since: Micros = _FIRST, until: Micros = _LAST) -> L
     finally:
         db.close()
     found = [(each, segment) for each, segment in opened.items() if segment is not None]
-    return Ledger(kinds, names, rows_of(commits), every, found, lost)
+    return Ledger(kinds, names, rows_of(commits), every, found, lost, erasure)
 
 
 def _opened(path: Path) -> Segment | None:

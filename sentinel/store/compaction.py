@@ -35,12 +35,16 @@ COMMITS: Final = 1 << 16
 
 TEND_EVERY: Final = HOUR
 
+_DONE: Final = object()
+
 
 class Compaction(Connected):
     """The ledger, as the daemon writes it."""
 
     _waiting: tuple[int, int] | None = None
     _tended: Micros = 0
+    _erasing: Iterator[None] | None = None
+    """What is left of an erasure; None: not looked yet."""
 
     def _count_waiting(self, accesses: Accesses) -> None:
         if self._waiting is not None:
@@ -58,6 +62,10 @@ class Compaction(Connected):
         commits, accesses = self._waiting
         if accesses >= ACCESSES or commits >= COMMITS:
             self.compact_ledger()
+        if self._erasing is None:
+            self._erasing = self._erase()
+        if next(self._erasing, _DONE) is not _DONE:
+            return  # what expires meanwhile would be written anew with what is to be erased
         if not 0 <= now - self._tended < TEND_EVERY:
             self._expire(now + DAY if not keep else now - keep)
             self._tended = now
@@ -76,29 +84,46 @@ class Compaction(Connected):
                     ledger.forget_tail(db, commits[-1].number)
             self._waiting = (0, 0)
 
-    def erase_accesses(self, actors: Iterable[int], subjects: Iterable[int]) -> int:
-        """No access of these actors, and none to data of these subjects, is in the ledger any more; says how many were.
+    def erase_accesses(self, actors: Iterable[int], subjects: Iterable[int]) -> None:
+        """No access of these actors, and none to data of these subjects, counts any more, and their names are gone.
 
-        Copies of the state keep theirs until they are replaced. Raises StoreError; then it is to be called again.
+        The files are written anew one by one, at each `tend_ledger`, across restarts too. Accesses that are committed
+        after this are new ones, unless another erasure begins before this one is done. Copies of the state keep
+        theirs until they are replaced. Raises StoreError.
         """
+        actors = [*actors]
+        with self._turn:
+            self.compact_ledger()
+            with self._writing() as db:
+                ledger.begin_erasure(db, actors, subjects)
+                ledger.forget_actors(db, actors)
+            self._erasing = None
+
+    @property
+    def is_erasing(self) -> bool:
+        """Some file still holds accesses that are to be erased."""
+        with self._reading() as db:
+            return bool(ledger.erasure(db))
+
+    def _erase(self) -> Iterator[None]:
+        """Erase what is to be erased, a file at a time."""
         from sentinel.store import asking, segments  # noqa: PLC0415  (see the rules of this file)
 
-        actors = [*actors]
-        who, whose = asking.in_order(actors), asking.in_order(subjects)
+        with self._reading() as db:
+            erasure = ledger.erasure(db)
+        who, whose = asking.in_order(erasure.actors), asking.in_order(erasure.subjects)
 
         def stays(rows: Rows) -> object:
             return ~(segments.is_among(rows.actors, who) | segments.is_among(rows.subjects, whose))
 
-        with self._turn:
-            self.compact_ledger()
-            erased = sum(
-                self._rewrite(each, segment, stays)
-                for each, segment in self._opened(self._listed())
-                if segment.holds(who, whose)
-            )
+        if erasure:
+            for each, segment in self._opened(each for each in self._listed() if each.number <= erasure.upto):
+                if segment.holds(who, whose):
+                    self._rewrite(each, segment, stays)
+                    yield
             with self._writing() as db:
-                ledger.forget_actors(db, actors)
-        return erased
+                ledger.end_erasure(db)
+        self._erasing = iter(())
 
     def ledger_files(self) -> list[Path]:
         """The files that hold accesses."""
@@ -160,8 +185,8 @@ class Compaction(Connected):
             else:
                 yield each, segment
 
-    def _rewrite(self, old: Listed, segment: Segment, stays: Callable[[Rows], object]) -> int:
-        """Of a file only what stays is left; says how many accesses are gone."""
+    def _rewrite(self, old: Listed, segment: Segment, stays: Callable[[Rows], object]) -> None:
+        """Of a file only what stays is left."""
         rows = segment.all()
         left = rows.where(stays(rows))  # type: ignore[arg-type]  # a mask
         put = self._put(left) if len(left) else None
@@ -170,7 +195,6 @@ class Compaction(Connected):
             if put is not None:
                 ledger.put(db, *put)
         self._remove([old])
-        return len(rows) - len(left)
 
     def _remove(self, files: Iterable[Listed]) -> None:
         for each in files:

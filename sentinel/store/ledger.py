@@ -14,7 +14,7 @@ import apsw
 
 from sentinel.accesses import Accesses, Kind
 from sentinel.clock import Micros
-from sentinel.store.connection import row, rows
+from sentinel.store.connection import number, row, rows
 from sentinel.vault import Vault
 
 _PURPOSE = "name of an actor"
@@ -97,15 +97,48 @@ def listed(db: apsw.Connection) -> list[Listed]:
 
 
 def put(db: apsw.Connection, file: str, accesses: int, since: Micros, until: Micros) -> None:
-    """The file counts from now on."""
-    db.execute(
-        'INSERT INTO ledger_segments (file, accesses, "from", "to") VALUES (?, ?, ?, ?)', (file, accesses, since, until)
-    )
+    """The file counts from now on. It gets a number that no erasure is about."""
+    used = "SELECT number FROM ledger_segments UNION ALL SELECT upto FROM ledger_erasures"
+    highest = number(db, f"SELECT max(number) FROM ({used})")  # noqa: S608  (our own text)
+    values = (highest + 1, file, accesses, since, until)
+    db.execute('INSERT INTO ledger_segments (number, file, accesses, "from", "to") VALUES (?, ?, ?, ?, ?)', values)
 
 
 def drop(db: apsw.Connection, numbers: Iterable[int]) -> None:
     """These files do not count any more."""
     db.executemany("DELETE FROM ledger_segments WHERE number = ?", [(number,) for number in numbers])
+
+
+@dataclass(frozen=True, slots=True)
+class Erasure:
+    """Whose accesses do not count any more in files numbered up to `upto`."""
+
+    actors: frozenset[int] = frozenset()
+    subjects: frozenset[int] = frozenset()
+    upto: int = 0
+
+    def __bool__(self) -> bool:
+        return bool(self.actors or self.subjects)
+
+
+def begin_erasure(db: apsw.Connection, actors: Iterable[int], subjects: Iterable[int]) -> None:
+    """Accesses of these actors, and to data of these subjects, count no more in the files that there are."""
+    upto = number(db, "SELECT max(number) FROM ledger_segments")
+    rows = [*(("actor", each, upto) for each in actors), *(("subject", each, upto) for each in subjects)]
+    db.executemany("INSERT INTO ledger_erasures (who, hash, upto) VALUES (?, ?, ?)", rows)
+    db.execute("UPDATE ledger_erasures SET upto = ?", (upto,))
+
+
+def erasure(db: apsw.Connection) -> Erasure:
+    """What is being erased; nothing where that is done."""
+    found = rows(db, "SELECT who, hash, upto FROM ledger_erasures")
+    actors, subjects = (frozenset(each for who, each, _ in found if who == kind) for kind in ("actor", "subject"))
+    return Erasure(actors, subjects, max((upto for _, _, upto in found), default=0))
+
+
+def end_erasure(db: apsw.Connection) -> None:
+    """Everything that was to be erased is."""
+    db.execute("DELETE FROM ledger_erasures")
 
 
 def forget_tail(db: apsw.Connection, upto: int) -> None:

@@ -22,7 +22,7 @@ from sentinel.store.folder import DATABASE
 from sentinel.vault import KeyUnavailable, Vault
 
 _SEALED_WORK: Final = ("window_deltas", "window_bases", "silences", "positions")
-_LEDGER: Final = ("ledger_tail", "ledger_segments", "ledger_actors")
+_LEDGER: Final = ("ledger_tail", "ledger_segments", "ledger_actors", "ledger_erasures")
 """Nothing is added to it without the key: the accesses of this time are read again with it."""
 
 Unpaid = tuple[str, str, str]

@@ -67,12 +67,18 @@ def test_a_copy_has_the_accesses_of_its_moment_and_shares_the_files(tmp_path: Pa
         store.backup(copies, NOON)
         [file] = store.ledger_files()
         assert (copies / "ledger" / file.name).samefile(file)
-        store.erase_accesses([], [FIRST.subject])
+        erase(store, FIRST)
         store.commit(a_batch_of([THIRD]))
     damage(tmp_path / "state")
     Store.rescue(tmp_path / "state", copies, NOON + 1)
     a_store(tmp_path / "state").close()
     assert in_ledger(tmp_path / "state") == [FIRST, SECOND]
+
+
+def erase(store: Store, access: Access) -> None:
+    store.erase_accesses([], [access.subject])
+    while store.is_erasing:
+        store.tend_ledger(NOON, 9 * DAY)
 
 
 def damage(state: Path) -> None:
@@ -88,7 +94,7 @@ def test_a_file_that_no_copy_needs_any_more_is_gone_with_the_last_copy_that_did(
             store.compact_ledger()
             names.append(store.ledger_files()[-1].name)
             store.backup(copies, NOON + day * DAY)
-            store.erase_accesses([], [access.subject])
+            erase(store, access)
     beside = copies / "ledger"
     backups.prune(copies, 2, NOON + 2 * DAY)
     assert {path.name for path in beside.iterdir()} == set(names[1:])
@@ -109,6 +115,29 @@ def test_a_file_that_is_gone_or_damaged_is_said_and_the_rest_is_there(tmp_path: 
             file.write_bytes(content)
         assert [each.accesses for each in open_ledger(tmp_path).lost] == [1]
         assert in_ledger(tmp_path) == [SECOND]
-        assert store.erase_accesses([], [SECOND.subject]) == 1
-        store.tend_ledger(NOON + 9 * DAY, DAY)
+        store.erase_accesses([], [SECOND.subject])
+        for _ in range(3):
+            store.tend_ledger(NOON + 9 * DAY, DAY)
     assert not open_ledger(tmp_path).lost
+
+
+def test_an_erasure_counts_at_once_and_goes_on_after_a_crash(tmp_path: Path) -> None:
+    store = a_store(tmp_path)
+    for access in (FIRST, SECOND, THIRD):
+        store.commit(a_batch_of([access, Access(access.time, 1, 99)]))
+        store.compact_ledger()
+    files = store.ledger_files()
+    store.erase_accesses([], [99])
+    assert in_ledger(tmp_path) == [FIRST, SECOND, THIRD]
+    assert store.ledger_files() == files
+    store.tend_ledger(NOON, 9 * DAY)
+    assert len({*store.ledger_files()} - {*files}) == 1
+    store.let_go()
+    with a_store(tmp_path) as store:
+        later = Access(NOON + 9, 1, 99)
+        store.commit(a_batch_of([later]))
+        while store.is_erasing:
+            store.tend_ledger(NOON, 9 * DAY)
+        assert {*store.ledger_files()}.isdisjoint(files)
+        assert in_ledger(tmp_path) == [FIRST, SECOND, THIRD, later]
+        assert len(open_ledger(tmp_path)) == 4
