@@ -5,7 +5,7 @@ Rules of this file: everything is as it was at one moment, whatever the daemon w
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from contextlib import suppress
 from pathlib import Path
 from typing import Final
@@ -47,7 +47,7 @@ class Ledger:
         self._tail = tail
         self._files = files
         self._segments = segments
-        self._erased = (in_order(erasure.actors), in_order(erasure.subjects), erasure.upto)
+        self._erasure = erasure
 
     @property
     def since(self) -> Micros | None:
@@ -81,10 +81,13 @@ class Ledger:
 
     def _left(self, file: Listed, rows: Rows) -> Rows:
         """Without what is being erased."""
-        actors, subjects, upto = self._erased
-        if file.number > upto:
-            return rows
-        return rows.where(~(is_among(rows.actors, actors) | is_among(rows.subjects, subjects)))
+        return rows.where(stays(self._erasure, file)(rows)) if self._erasure else rows
+
+
+def stays(erasure: Erasure, file: Listed) -> Callable[[Rows], Column]:
+    """Which accesses of a file are left when what is to be erased from it is gone."""
+    actors, subjects = map(in_order, erasure.of(file))
+    return lambda rows: ~(is_among(rows.actors, actors) | is_among(rows.subjects, subjects))
 
 
 def open_ledger(state: Path, since: Micros = _FIRST, until: Micros = _LAST) -> Ledger:

@@ -23,7 +23,7 @@ from sentinel.store.ledger import Listed
 from sentinel.store.messages import Connected
 
 if TYPE_CHECKING:
-    from sentinel.store.segments import Rows, Segment
+    from sentinel.store.segments import Column, Rows, Segment
 
 _log = logging.getLogger(__name__)
 
@@ -88,8 +88,7 @@ class Compaction(Connected):
         """No access of these actors, and none to data of these subjects, counts any more, and their names are gone.
 
         The files are written anew one by one, at each `tend_ledger`, across restarts too. Accesses that are committed
-        after this are new ones, unless another erasure begins before this one is done. Copies of the state keep
-        theirs until they are replaced. Raises StoreError.
+        after this are new ones. Copies of the state keep theirs until they are replaced. Raises StoreError.
         """
         actors = [*actors]
         with self._turn:
@@ -107,19 +106,14 @@ class Compaction(Connected):
 
     def _erase(self) -> Iterator[None]:
         """Erase what is to be erased, a file at a time."""
-        from sentinel.store import asking, segments  # noqa: PLC0415  (see the rules of this file)
-
         with self._reading() as db:
             erasure = ledger.erasure(db)
-        who, whose = asking.in_order(erasure.actors), asking.in_order(erasure.subjects)
-
-        def stays(rows: Rows) -> object:
-            return ~(segments.is_among(rows.actors, who) | segments.is_among(rows.subjects, whose))
-
         if erasure:
-            for each, segment in self._opened(each for each in self._listed() if each.number <= erasure.upto):
-                if segment.holds(who, whose):
-                    self._rewrite(each, segment, stays)
+            from sentinel.store import asking  # noqa: PLC0415  (see the rules of this file)
+
+            for each, segment in self._opened(self._listed()):
+                if segment.holds(*map(asking.in_order, erasure.of(each))):
+                    self._rewrite(each, segment, asking.stays(erasure, each))
                     yield
             with self._writing() as db:
                 ledger.end_erasure(db)
@@ -185,10 +179,10 @@ class Compaction(Connected):
             else:
                 yield each, segment
 
-    def _rewrite(self, old: Listed, segment: Segment, stays: Callable[[Rows], object]) -> None:
+    def _rewrite(self, old: Listed, segment: Segment, stays: Callable[[Rows], Column]) -> None:
         """Of a file only what stays is left."""
         rows = segment.all()
-        left = rows.where(stays(rows))  # type: ignore[arg-type]  # a mask
+        left = rows.where(stays(rows))
         put = self._put(left) if len(left) else None
         with self._writing() as db:
             ledger.drop(db, [old.number])

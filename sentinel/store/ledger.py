@@ -8,7 +8,7 @@ from __future__ import annotations
 import json
 from array import array
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 import apsw
 
@@ -111,29 +111,34 @@ def drop(db: apsw.Connection, numbers: Iterable[int]) -> None:
 
 @dataclass(frozen=True, slots=True)
 class Erasure:
-    """Whose accesses do not count any more in files numbered up to `upto`."""
+    """Whose accesses do not count any more: actors and subjects, each with the number up to which files are meant."""
 
-    actors: frozenset[int] = frozenset()
-    subjects: frozenset[int] = frozenset()
-    upto: int = 0
+    actors: Mapping[int, int] = field(default_factory=dict)
+    subjects: Mapping[int, int] = field(default_factory=dict)
 
     def __bool__(self) -> bool:
         return bool(self.actors or self.subjects)
+
+    def of(self, file: Listed) -> tuple[list[int], list[int]]:
+        """The actors and subjects whose accesses in this file do not count."""
+        actors, subjects = (
+            [each for each, upto in meant.items() if upto >= file.number] for meant in (self.actors, self.subjects)
+        )
+        return actors, subjects
 
 
 def begin_erasure(db: apsw.Connection, actors: Iterable[int], subjects: Iterable[int]) -> None:
     """Accesses of these actors, and to data of these subjects, count no more in the files that there are."""
     upto = number(db, "SELECT max(number) FROM ledger_segments")
-    rows = [*(("actor", each, upto) for each in actors), *(("subject", each, upto) for each in subjects)]
-    db.executemany("INSERT INTO ledger_erasures (who, hash, upto) VALUES (?, ?, ?)", rows)
-    db.execute("UPDATE ledger_erasures SET upto = ?", (upto,))
+    meant = [*(("actor", each, upto) for each in actors), *(("subject", each, upto) for each in subjects)]
+    db.executemany("INSERT INTO ledger_erasures (who, hash, upto) VALUES (?, ?, ?)", meant)
 
 
 def erasure(db: apsw.Connection) -> Erasure:
     """What is being erased; nothing where that is done."""
-    found = rows(db, "SELECT who, hash, upto FROM ledger_erasures")
-    actors, subjects = (frozenset(each for who, each, _ in found if who == kind) for kind in ("actor", "subject"))
-    return Erasure(actors, subjects, max((upto for _, _, upto in found), default=0))
+    found = rows(db, "SELECT who, hash, upto FROM ledger_erasures ORDER BY number")
+    actors, subjects = ({each: upto for who, each, upto in found if who == kind} for kind in ("actor", "subject"))
+    return Erasure(actors, subjects)
 
 
 def end_erasure(db: apsw.Connection) -> None:
