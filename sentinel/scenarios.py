@@ -126,6 +126,7 @@ class Replay:
         """How far the episodes of the findings went, by the finding's id, as far as they are known. To be asked once,
         after the run.
         """
+        self._engine.settle()
         found = {episode.finding: episode for tally in self._engine.tallies for episode, *_ in tally.take_parted()}
         groups = (group for tally in self._engine.tallies for group in tally.groups.values())
         return found | {episode.finding: episode for group in groups for episode in group.episodes}

@@ -9,12 +9,12 @@ from sentinel.detect import findings, route
 from sentinel.detect.correlate import Tally
 from sentinel.detect.counters import SEPARATOR, HashText
 from sentinel.detect.course import clear
+from sentinel.detect.entries import Entry
 from sentinel.detect.episodes import Episode, Fired
 from sentinel.detect.fields import Getter
 from sentinel.detect.lane import Lane
 from sentinel.detect.rules import Correlation, Detection
 from sentinel.detect.unusual.absence import Absence
-from sentinel.detect.windows import Entry
 from sentinel.model import Event, Finding
 
 

@@ -16,16 +16,18 @@ from operator import itemgetter
 from typing import Any
 
 from sentinel.clock import Micros
+from sentinel.detect.backlog import Backlogs
 from sentinel.detect.crowded import Crowded, most_entries
+from sentinel.detect.entries import STRIDE, Entry
 from sentinel.detect.episodes import Closed, Episode, Fired, Summary, Told, Waiting
 from sentinel.detect.fields import Getter, single
 from sentinel.detect.measures import TEMPORAL, measure_of
 from sentinel.detect.rules import Correlation
-from sentinel.detect.windows import PRUNED_FROM, STRIDE, Entry, Window
+from sentinel.detect.windows import PRUNED_FROM, Window
 from sentinel.model import Event
 
 MOST_EVIDENCE = 100
-UNCOUNTED = 16
+UNCOUNTED = 64
 """So many events may be appended to any group's window before they are counted, and more where it has many."""
 GROUP_BYTES = 600
 """What a group takes besides its entries, measured."""
@@ -53,11 +55,13 @@ class Tally:
     is told of again.  `noted` is what is kept of the last
     event instead of a finding, where the threshold was reached and the windows are not unusual. `tell_evicted` hears
     which groups were given up; None while what was counted is counted again, for then it is known already. `looks`: it
-    wants to see events before they are counted.
+    wants to see events before they are counted; `watched` are the fields, besides those of the group, that matter then.
+    `backlogs` is where events wait; in the groups that are `unsettled` an episode may have gone on uncounted.
     """
 
     noted: str | None = None
     looks = False
+    watched: tuple[str, ...] = ()
 
     def __init__(self, rule: Correlation) -> None:
         self.rule = rule
@@ -80,11 +84,17 @@ class Tally:
         self._most_entries = most_entries(rule)
         self._crowd = self._most_entries * STRIDE
         self.multiples = rule.about.additions.suppress.multiples
+        self.backlogs = Backlogs()
+        self.unsettled: set[int] = set()
+        self._goes_on_alone = rule.bounds is None and self.measure is None
 
     def note_missing(self, fields: Mapping[str, Any], names: Sequence[tuple[str, Getter]]) -> None:
         """The event has no group here: it is dropped, and the first field it lacks is counted."""
-        missing = next(name for name, get in names if single(get(fields)) is None)
-        self.missing[missing] = self.missing.get(missing, 0) + 1
+        self.note_lack(next(name for name, get in names if single(get(fields)) is None))
+
+    def note_lack(self, field: str) -> None:
+        """The event is dropped for it lacks that field of the group."""
+        self.missing[field] = self.missing.get(field, 0) + 1
 
     def insert(self, key: int, entry: Entry, floor: Micros) -> Fired | Episode | None:
         """Count one event; what fired, if an episode begins with it, or the episode that goes on with it. No event
@@ -97,8 +107,11 @@ class Tally:
             group = self.groups[key] = self.new_group(key)
         window = group.window
         if window.take(entry):
+            if window.episode is not None:
+                self.unsettled.add(key)
             return None
         if len(window.entries) >= self._crowd:
+            self.backlogs.close(key)
             window = self._thin(group, self._settled(group, entry, floor))
         size = window.add(entry)
         if window.head > PRUNED_FROM:
@@ -106,26 +119,52 @@ class Tally:
         if size is None:
             held = window.insert(entry, self._least)
             return self._held(group, entry, held) if held else None
-        if size >= self._least:
-            return self._held(group, entry, ((entry[0], size),))
+        found = self._held(group, entry, ((entry[0], size),)) if size >= self._least else None
         if not isinstance(window, Crowded):
-            window.room = self._room(window, size)
-        return None
+            self._allow(group, size, entry[0])
+        return found
 
     def new_group(self, key: int) -> Group:  # noqa: ARG002  (of some windows it is learned what the group comes to)
         """A group without an event."""
         return Group(Window(self._span, distinct=self.distinct, measure=self.measure))
 
-    def _room(self, window: Window, size: float) -> float:
-        """How many events may come before the window must be looked at again: because the condition may hold, because
-        it may be crowded, or because much of what it has may be of no use any more.
+    def _allow(self, group: Group, size: float, time: Micros) -> None:
+        """Let events be appended as long as none of them can begin an episode, or bring one to where it is told of."""
+        window = group.window
+        episode = group.episodes[-1] if group.episodes and self._goes_on_alone else None
+        if episode is not None and time < episode.held_at + self._quiet:
+            window.episode, window.least, window.until = episode, self._least, episode.held_at + self._quiet
+            multiples = (each * self._threshold for each in self.multiples if each > episode.told)
+            self._let(window, size, min(multiples, default=math.inf))
+        else:
+            self._let(window, size, self._least)
+
+    def _let(self, window: Window, size: float, limit: float) -> None:
+        """Let events be appended to the window, which comes to that size, as long as it cannot come to the limit, is
+        not crowded, and not much of what it has may be of no use any more.
         """
         length = len(window.entries)
-        much = max(UNCOUNTED, (length - window.head) // STRIDE // 4)
-        most = min((self._crowd - length) // STRIDE, much)
-        if self.measure is None:
-            return max(0, min(self._least - size, most))
-        return min(0, -most) if self._is_by_presence else 0
+        much = max(UNCOUNTED * STRIDE, (length - window.head) // 4)
+        room = min(self._crowd - length, much) // STRIDE if size < limit else 0
+        window.fresh = math.ceil(min(limit - size, room + 1)) - 1 if room > 0 else 0
+        if self.measure is not None:
+            room = room if self._is_by_presence else 0
+        elif window.counts is None:
+            room = window.fresh
+        window.full = length + room * STRIDE
+
+    def settle(self) -> set[int]:
+        """Count what episodes may have gone on with; the keys of their groups."""
+        unsettled, self.unsettled = self.unsettled, set()
+        for key in unsettled:
+            if key in self.groups:
+                self.groups[key].window.settle()
+        return unsettled
+
+    @property
+    def is_patient(self) -> bool:
+        """Whether an event need not be counted at once where nothing can come of it."""
+        return self.rule.bounds is None and (self.measure is None or self._is_by_presence)
 
     def catch_up(self, key: int) -> None:
         """Learn what the group has come to since this was last asked."""
@@ -187,17 +226,10 @@ class Tally:
         is_among = entry is None or window.holds(entry)
         if entry is not None and (episode.held_from - self._span < entry[0] <= episode.held_at or not is_among):
             more += entry
-        episode.events += len(more) // STRIDE
         episode.subjects.update(subject for subject in more[2::STRIDE] if subject)
         episode.first_seen = min([episode.first_seen, *more[::STRIDE]])
-        episode.held_from = min(first, episode.held_from)
-        episode.held_at = max(last, episode.held_at)
         most = max(size for _, size in held)
-        if most > episode.value:
-            episode.value = most
-            episode.is_estimate = window.is_estimate(begin)
-        episode.held_again += 1
-        episode.has_news = True
+        episode.go_on(len(more) // STRIDE, first, last, most, is_estimate=window.is_estimate(begin))
 
     def wait(self, key: int, entry: Entry, digest: str, known: Summary, floor: Micros) -> None:
         """As `insert`, for a rule with bounds: the event begins a window that is judged when it can change no more."""
@@ -273,20 +305,21 @@ class Tally:
 
     def sweep(self, floor: Micros, most: int = 1000) -> None:
         """Look at some more of the groups and forget those that no event in time can reach any more."""
+        self.backlogs.settle()
         if not self._unswept:
             self._unswept = list(self.groups)
         over = floor - self.late - max(self._span, self._quiet)
         for key in self._unswept[-most:]:
             group = self.groups.get(key)
             if group is not None and not group.waiting and group.window.last <= over:
-                group.window.settle()
-                del self.groups[key]
+                self._let_go(key)
         del self._unswept[-most:]
 
     def evict(self, floor: Micros) -> None:
         """Give up the least suspicious tenth: first those that no event can reach any more, then those furthest from
         the threshold, the longest silent first.
         """
+        self.backlogs.settle()
         over = floor - self.late - max(self._span, self._quiet)
         # Equal ones by their key, so that a restart, which brings groups back in another order, changes nothing.
         ranked = sorted((_heat(group, self._threshold, over), key) for key, group in self.groups.items())
@@ -300,13 +333,18 @@ class Tally:
         for key in keys:
             group = self.groups.get(key)
             if group is not None:
-                self._part(key, group.episodes)
                 group.window.settle()
-                del self.groups[key]
+                self._part(key, group.episodes)
+                self._let_go(key)
                 self.evicted += 1
+
+    def _let_go(self, key: int) -> None:
+        self.backlogs.close(key)
+        self.groups.pop(key).window.settle()
 
     def weight(self) -> int:
         """About how many bytes the groups take."""
+        self.backlogs.settle()
         total = GROUP_BYTES * len(self.groups)
         for group in self.groups.values():
             window = group.window

@@ -66,9 +66,13 @@ def keyed(names: Sequence[Fields], hash_text: HashText) -> Counter:
     getters = [getter_of(each) for each in names]
 
     def hashed(fields: Mapping[str, Any]) -> int | None:
-        values = [single(get(fields)) for get in getters]
-        known = [value for value in values if value is not None]
-        return hash_text(SEPARATOR.join(known)) if len(known) == len(values) else None
+        known = []
+        for get in getters:
+            value = single(get(fields))
+            if value is None:
+                return None
+            known.append(value)
+        return hash_text(SEPARATOR.join(known))
 
     if len(names) != 1:
         return hashed
@@ -79,3 +83,9 @@ def keyed(names: Sequence[Fields], hash_text: HashText) -> Counter:
         return hash_text(value) if type(value) is str else hashed(fields)
 
     return hashed_alone
+
+
+def watcher(names: Sequence[str], hash_text: HashText) -> Counter:
+    """The keyed hash of the fields' values, joined where they are several; 0 where one is missing."""
+    hashed = keyed([(name,) for name in names], hash_text)
+    return lambda fields: hashed(fields) or 0

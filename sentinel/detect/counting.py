@@ -6,22 +6,26 @@ What must survive a restart is here; `sentinel.detect.state` turns it into bytes
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from functools import partial
+from operator import itemgetter
 
 from sentinel.clock import Micros
 from sentinel.detect import findings
+from sentinel.detect.backlog import KEY, Backlog, Backlogs, Numbers, Share
 from sentinel.detect.correlate import Tally
 from sentinel.detect.counters import HashText
 from sentinel.detect.course import Course, Courses, Grouping, Step, clear, quieted
+from sentinel.detect.entries import Entry
 from sentinel.detect.episodes import Closed, Episode, Fired, Summary, episode_of
 from sentinel.detect.floods import Floods
 from sentinel.detect.journal import Counted, Journal, Streams
 from sentinel.detect.judges import Judges
 from sentinel.detect.lane import Lane
 from sentinel.detect.rules import RuleSet
-from sentinel.detect.windows import Entry
 from sentinel.model import Event, Finding
+
+_place = itemgetter(0)
 
 
 class Counting:
@@ -53,8 +57,13 @@ class Counting:
         self.journal = Journal()
         self._touched: set[tuple[int, int]] = set()
         self.floods = Floods()
+        self._backlogs: dict[tuple[str, ...], Backlogs] = {}
         for index, tally in enumerate(self.tallies):
             tally.tell_evicted = partial(self._evicted, index)
+            tally.backlogs = self._backlogs.setdefault(
+                tally.rule.group_by, Backlogs(self._note_waiting if is_kept else None)
+            )
+            tally.backlogs.members += tally.is_patient
 
     @property
     def is_bounded(self) -> bool:
@@ -64,25 +73,72 @@ class Counting:
     def count(self, course: Course, event: Event, entry: Entry, behind: Micros, found: list[Finding]) -> None:
         """Count one event, so far behind its source's newest, in every tally it is for."""
         fields = event.fields
-        keys = [keyed(fields) for keyed in course.keys]
+        numbers = [number(fields) for number in course.numbers]
+        if behind > course.late:
+            self._count_apart(course, numbers, event, entry, behind, found)
+            return
+        if None in numbers:
+            course = course.lacking(numbers)
         time, _, subject, place, stream = entry
-        values = [value(fields) for value in course.values]
-        entries = [None if value is None else (time, value, subject, place, stream) for value in values]
-        floods = self.floods
+        floor, digits = self.floor, event.digits
+        at_once: Sequence[Step] = course.apart
+        begins: list[tuple[int, Share]] = []
+        for share in course.shares:
+            key = numbers[share.key]
+            assert key is not None, "what lacks its group is counted apart"
+            steps = share.backlogs.put(key, share, numbers, time, subject, place, stream, floor, digits)
+            if steps:
+                at_once = [*at_once, *steps]
+                if steps is share.steps:
+                    begins.append((key, share))
+        for tally, name in course.groupless:
+            tally.note_lack(name)
+        for tally in course.valueless:
+            tally.uncounted += 1
+        if at_once:
+            # In the order of the rules, whatever waits: so are the findings of one event.
+            in_order = at_once if at_once is course.apart else sorted(at_once, key=_place)
+            self._count_each(in_order, course, numbers, event, entry, behind, found)
+        for key, share in begins:
+            share.backlogs.begin(key, share, numbers, time)
+
+    def _count_apart(
+        self, course: Course, numbers: Numbers, event: Event, entry: Entry, behind: Micros, found: list[Finding]
+    ) -> None:
+        """Count one event in every tally by itself."""
         for step in course.counted:
+            key = numbers[step.grouping]
+            if key is not None:
+                step.tally.backlogs.close(key)
+        self._count_each(course.counted, course, numbers, event, entry, behind, found)
+
+    def _count_each(
+        self,
+        steps: Sequence[Step],
+        course: Course,
+        numbers: Numbers,
+        event: Event,
+        entry: Entry,
+        behind: Micros,
+        found: list[Finding],
+    ) -> None:
+        time, _, subject, place, stream = entry
+        floods = self.floods
+        for step in steps:
             index, tally, _, grouping, number, late, is_plain, looks = step
-            key, counted = keys[grouping], entries[number]
+            key, value = numbers[grouping], numbers[number]
             if behind > late:
                 self._lanes[event.block.source].counts.late += 1
                 continue
             if key is None:
-                tally.note_missing(fields, course.groupings[grouping])
+                tally.note_missing(event.fields, course.groupings[grouping])
                 continue
-            if counted is None:
+            if value is None:
                 tally.uncounted += 1
                 continue
             if looks:
                 tally.look(key, course.groupings[grouping], event)
+            counted = time, value, subject, place, stream
             held = tally.insert(key, counted, self.floor) if is_plain else None
             if held is not None or floods.new or not is_plain:
                 self._judge_window(course.groupings[grouping], step, event, key, counted, held, found)
@@ -142,7 +198,8 @@ class Counting:
         if course is not None:
             fields = dict(finding.group)
             chained = Event(fields, finding.fired_at, event.digits, event.block, event.start, event.end)
-            self.count(course, chained, (finding.fired_at, *entry[1:]), 0, found)
+            numbers = [number(fields) for number in course.numbers]
+            self._count_apart(course, numbers, chained, (finding.fired_at, *entry[1:]), 0, found)
 
     def _wait(self, step: Step, event: Event, values: list[str], key: int, entry: Entry) -> None:
         """Count the event for a condition that is judged when the window can change no more."""
@@ -154,6 +211,16 @@ class Counting:
             self.journal.waited[len(self.journal.inserted)] = (digest, summary)
             self._note(step.place, key, entry, None, event)
             self._touched.add((step.place, key))
+
+    def _note_waiting(self, key: int, backlog: Backlog) -> None:
+        """Remember what is handed over until it is saved."""
+        share, width = backlog.share, backlog.share.row.size // 8
+        for start in range(0, len(backlog.events), width):
+            event = backlog.events[start : start + width]
+            time, subject, place, stream, floor, digits = event[:KEY]
+            for step, window, column in backlog.windows:
+                entry = (time, event[column], subject, place, stream)
+                self.journal.inserted.append((step.place, key, entry, floor, share.source, window.noted, digits))
 
     def _evicted(self, index: int, keys: list[int]) -> None:
         self.floods.note(index, len(keys))
@@ -178,7 +245,8 @@ class Counting:
             course = self._chains.get(self.tallies.index(tally))
             if course is not None:
                 event, entry = findings.closed_event(finding, fired, self.streams)
-                self.count(course, event, entry, 0, found)
+                numbers = [number(event.fields) for number in course.numbers]
+                self._count_apart(course, numbers, event, entry, 0, found)
         if self._bounded and until > self.closed:
             self.closed = until
         return found + list(self.judges.absences.findings(until, self._lanes))
@@ -230,8 +298,16 @@ class Counting:
         elif held is not None and tally.multiples:
             tally.escalated(key)
 
+    def settle(self) -> None:
+        """Count all that waits to be counted, as far as anything may be told of it."""
+        for backlogs in self._backlogs.values():
+            backlogs.settle()
+        for index, tally in enumerate(self.tallies):
+            self._touched.update((index, key) for key in tally.settle())
+
     def forget_news(self) -> None:
         """What was restored has been told before."""
+        self.settle()
         self._touched.clear()
         for tally in self.tallies:
             tally.forget_news()
@@ -244,6 +320,7 @@ class Counting:
 
     def updates(self) -> list[Finding]:
         """How the episodes that went on since this was last asked stand now."""
+        self.settle()
         found = self.floods.updates(self.tallies)
         found += [findings.of_episode(tally.rule, *told) for tally in self.tallies for told in tally.take_parted()]
         found += [

@@ -3,16 +3,16 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field, replace
 from typing import Any, NamedTuple
 
 from sentinel.clock import Micros
+from sentinel.detect.backlog import Share, shared
 from sentinel.detect.correlate import Tally
-from sentinel.detect.counters import Counter, HashText, Names, counted_fields, counter, group_fields, keyed
+from sentinel.detect.counters import Counter, HashText, Names, counted_fields, counter, group_fields, keyed, watcher
 from sentinel.detect.fields import Getter, getter, getter_of, single
 from sentinel.detect.lane import SourceView
 from sentinel.detect.measures import NUMERIC, TEMPORAL
-from sentinel.detect.pipelines import Pipeline
 from sentinel.detect.rules import Correlation, RuleSet
 
 Grouping = tuple[tuple[str, Getter], ...]
@@ -21,7 +21,8 @@ Grouping = tuple[tuple[str, Getter], ...]
 class Step(NamedTuple):
     """One tally that an event is counted in, on account of the detection `number` (-1: of another correlation).
 
-    `place` is where it stands, `grouping` which of the course's groups is its, `value` which of the values it counts.
+    `place` is where it stands; `grouping` and `value` say which of the course's numbers are the key of its group and
+    what it counts.
     `is_plain`: of an event with which nothing holds there is nothing to be done but to count it. `looks`: the tally
     wants to see the event before.
     """
@@ -40,16 +41,51 @@ class Step(NamedTuple):
 class Course:
     """What becomes of events that match certain rules, found out once: findings by themselves, then tallies.
 
-    What several tallies have in common is found out once for all of them: `keys` hash the fields of each group,
-    `values` are what is counted.
+    What several tallies have in common is found out once for all of them: `numbers` are the keys of the groupings, then
+    what is counted, then what is watched besides. Of the steps in `counted` those with the same group stand in `shares`
+    together, and the others are `apart`; for those in `groupless`, with the name of the field, and in `valueless` the
+    events have nothing. An event that is later than `late` is not for all of them.
     """
 
     detected: tuple[int, ...]
     groupings: tuple[Grouping, ...]
-    keys: tuple[Counter, ...]
-    values: tuple[Counter, ...]
+    numbers: tuple[Counter, ...]
     counted: tuple[Step, ...]
+    shares: tuple[Share, ...]
+    apart: tuple[Step, ...]
     subjects: tuple[Getter, ...]
+    late: Micros
+    groupless: tuple[tuple[Tally, str], ...] = ()
+    valueless: tuple[Tally, ...] = ()
+    known: dict[tuple[bool, ...], Course] = field(default_factory=dict)
+
+    def lacking(self, numbers: Sequence[int | None]) -> Course:
+        """The same for events that lack some of the numbers."""
+        lacks = tuple([each is None for each in numbers])
+        if lacks not in self.known:
+            self.known[lacks] = self._without(lacks)
+        return self.known[lacks]
+
+    def _without(self, lacks: Sequence[bool]) -> Course:
+        together = [share.without(lacks) for share in self.shares]
+        shares = tuple(share for share in together if share is not None)
+        apart = _apart(self.counted, shares)
+        # Which of several fields of a group an event lacks is asked of each.
+        groupless = [step for step in apart if lacks[step.grouping] and len(self.groupings[step.grouping]) == 1]
+        valueless = [step for step in apart if lacks[step.value] and not lacks[step.grouping]]
+        return replace(
+            self,
+            shares=shares,
+            apart=tuple(step for step in apart if step not in groupless and step not in valueless),
+            groupless=tuple((step.tally, self.groupings[step.grouping][0][0]) for step in groupless),
+            valueless=tuple(step.tally for step in valueless),
+            known={},
+        )
+
+
+def _apart(steps: Sequence[Step], shares: Sequence[Share]) -> tuple[Step, ...]:
+    shared = {(step.place, step.number) for share in shares for step in share.steps}
+    return tuple(step for step in steps if (step.place, step.number) not in shared)
 
 
 def clear(fields: Mapping[str, Any], names: Sequence[tuple[str, Getter]]) -> list[str]:
@@ -117,15 +153,15 @@ class Courses:
         if self._judged.isdisjoint(numbers):
             known = self.known[view.name]
             if numbers not in known:
-                known[numbers] = self._course(numbers, view.names)
+                known[numbers] = self._course(numbers, view)
             return known[numbers]
         key = view.name, numbers
         if key not in self._narrowed:
-            self._narrowed[key] = self._course(numbers, view.names)
+            self._narrowed[key] = self._course(numbers, view)
         return self._narrowed[key]
 
-    def _course(self, numbers: tuple[int, ...], pipeline: Pipeline) -> Course:
-        """What becomes of an event that matches exactly these rules, of a source that has this pipeline.
+    def _course(self, numbers: tuple[int, ...], view: SourceView) -> Course:
+        """What becomes of an event of the source that matches exactly these rules.
 
         An event that matches several rules of a count counts once; in a temporal correlation it is each of them.
         """
@@ -146,9 +182,10 @@ class Courses:
             ),
             **self._counted(
                 [
-                    (index, detections[number].about.key, number, pipeline.names(detections[number].logsource))
+                    (index, detections[number].about.key, number, view.names.names(detections[number].logsource))
                     for (index, _), number in steps.items()
-                ]
+                ],
+                view.name,
             ),
         )
 
@@ -161,33 +198,41 @@ class Courses:
                 (outer, key, -1, {}) for outer, each in enumerate(self._tallies) if key in each.rule.chained
             ]
             if steps:
-                found[index] = Course(detected=(), subjects=(), **self._counted(steps))
+                found[index] = Course(detected=(), subjects=(), **self._counted(steps, None))
         return found
 
-    def _counted(self, steps: Sequence[_Counted]) -> dict[str, Any]:
-        """The groupings and steps of a course."""
+    def _counted(self, steps: Sequence[_Counted], source: str | None) -> dict[str, Any]:
+        """The numbers, groupings and steps of a course. Those of no one source are counted one by one."""
         fields = [group_fields(self._tallies[index].rule, rule, names) for index, rule, _, names in steps]
         groupings = list(dict.fromkeys(fields))
-        counters: dict[object, Counter] = {}
+        counters: dict[object, Counter] = {each: keyed(each, self._hash) for each in groupings}
         for index, rule, _, names in steps:
             asks = self._tallies[index].rule
             counters.setdefault(_counted_as(asks, rule, names), counter(asks, rule, names, self._hash))
+        for index, *_ in steps:
+            if watched := self._tallies[index].watched:
+                counters.setdefault(("watched", watched), watcher(watched, self._hash))
         numbers = {each: number for number, each in enumerate(counters)}
+        counted = tuple(
+            Step(
+                index,
+                tally := self._tallies[index],
+                number,
+                groupings.index(each),
+                numbers[_counted_as(tally.rule, rule, names)],
+                tally.late,
+                tally.rule.bounds is None,
+                tally.looks,
+            )
+            for (index, rule, number, names), each in zip(steps, fields, strict=True)
+        )
+        places = {watched: numbers["watched", watched] for step in counted if (watched := step.tally.watched)}
+        shares = () if source is None else tuple(shared(source, counted, places))
         return {
             "groupings": tuple(tuple((each[0], getter_of(each)) for each in group) for group in groupings),
-            "keys": tuple(keyed(group, self._hash) for group in groupings),
-            "values": tuple(counters.values()),
-            "counted": tuple(
-                Step(
-                    index,
-                    tally := self._tallies[index],
-                    number,
-                    groupings.index(each),
-                    numbers[_counted_as(tally.rule, rule, names)],
-                    tally.late,
-                    tally.rule.bounds is None,
-                    tally.looks,
-                )
-                for (index, rule, number, names), each in zip(steps, fields, strict=True)
-            ),
+            "numbers": tuple(counters.values()),
+            "counted": counted,
+            "shares": shares,
+            "apart": _apart(counted, shares),
+            "late": min((step.late for step in counted), default=0),
         }

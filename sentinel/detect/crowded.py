@@ -23,9 +23,10 @@ from collections.abc import Iterator
 from struct import Struct
 
 from sentinel.clock import Micros
+from sentinel.detect.entries import STRIDE, Entry
 from sentinel.detect.measures import NUMERIC, TEMPORAL
 from sentinel.detect.rules import Correlation
-from sentinel.detect.windows import STRIDE, Entry, Window
+from sentinel.detect.windows import Window
 
 ABOVE = 4
 """A window holds at least so many times the threshold, so that what decides whether a rule fires is exact."""

@@ -13,6 +13,7 @@ from sentinel.detect import access
 from sentinel.detect.correlate import Tally
 from sentinel.detect.counting import Counting
 from sentinel.detect.course import Course, clear
+from sentinel.detect.entries import LENGTH_BITS, LONGEST
 from sentinel.detect.fields import single
 from sentinel.detect.floods import make_room
 from sentinel.detect.hashes import Hashes
@@ -21,7 +22,6 @@ from sentinel.detect.lane import WATCH, Lane, Match, Purpose, SourceView
 from sentinel.detect.redact import Redaction
 from sentinel.detect.rules import RuleSet
 from sentinel.detect.unusual.travel import PlaceOf, nowhere
-from sentinel.detect.windows import LENGTH_BITS, LONGEST
 from sentinel.model import Block, Event, Finding
 
 AHEAD: Micros = 5 * MINUTE
@@ -135,7 +135,7 @@ class Engine:
         course = self._course(match.rules, match.event.block.source)
         fields = match.event.fields
         for place in (step.grouping for step in course.counted if step.tally is tally):
-            key = course.keys[place](fields)
+            key = course.numbers[place](fields)
             if key is not None:
                 return clear(fields, course.groupings[place]), key
         return None, 0
@@ -172,6 +172,10 @@ class Engine:
     def close(self, until: Micros) -> list[Finding]:
         """The findings of windows that end before that time, but for what may still come late."""
         return self.counting.close(until)
+
+    def settle(self) -> None:
+        """Count all that waits to be counted. Changes no finding; to be called before windows are looked at."""
+        self.counting.settle()
 
     def updates(self) -> list[Finding]:
         """How the episodes that went on since this was last asked stand now."""

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 
 from sentinel.clock import Micros
-from sentinel.detect.windows import STRIDE
+from sentinel.detect.entries import STRIDE
 
 
 @dataclass(slots=True)
@@ -29,6 +29,21 @@ class Episode:
     is_estimate: bool = False
     has_news: bool = False
     subjects: set[int] = field(default_factory=set)
+
+    def go_on(
+        self, events: int, first: Micros, last: Micros, value: float, *, times: int = 1, is_estimate: bool = False
+    ) -> None:
+        """The condition held so many `times` more, in windows that end from the one time to the other and come to
+        `value` at most; so many events more are in them.
+        """
+        self.events += events
+        self.held_from = min(first, self.held_from)
+        self.held_at = max(last, self.held_at)
+        if value > self.value:
+            self.value = value
+            self.is_estimate = is_estimate
+        self.held_again += times
+        self.has_news = True
 
 
 @dataclass(slots=True)

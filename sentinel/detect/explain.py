@@ -46,6 +46,7 @@ class Explainer:
         for judge in self._engine.judges.all:
             judge.reason = {}
         fired = {finding.rule: finding for finding in self._engine.correlate((match,), None) if not finding.update}
+        self._engine.settle()
         fields = {name: value for name, value in event.fields.items() if not name.startswith(ACCESS)}
         access = {name: value for name, value in event.fields.items() if name.startswith(ACCESS)}
         return {

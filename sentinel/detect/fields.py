@@ -120,4 +120,6 @@ def single(value: Any) -> str | None:
     """The text of a field that ought to hold one value: a list gives its first member with a text."""
     if type(value) is str:
         return value
+    if value is MISSING:
+        return None
     return next((words for each in members(value) if (words := text(each)) is not None), None)

@@ -9,11 +9,11 @@ from typing import Protocol
 from sentinel.clock import Micros
 from sentinel.detect import access
 from sentinel.detect.correlate import MOST_EVIDENCE, Tally
+from sentinel.detect.entries import Entry, place, rows
 from sentinel.detect.episodes import Closed, Episode, Fired, Summary
 from sentinel.detect.fields import getter, members, single, text
 from sentinel.detect.rules import About, Correlation, Detection
 from sentinel.detect.unusual.absence import Heard
-from sentinel.detect.windows import Entry, place, rows
 from sentinel.durations import show
 from sentinel.model import Block, Event, Evidence, Finding, Mode, Position
 

@@ -6,8 +6,8 @@ from dataclasses import dataclass, field
 from zlib import crc32
 
 from sentinel.clock import Micros
+from sentinel.detect.entries import Entry
 from sentinel.detect.episodes import Summary
-from sentinel.detect.windows import Entry
 
 Counted = tuple[int, int, Entry, Micros, str, str | None, int]
 """Tally, key of the group, entry, floor, source, the finding if an episode began, digits of the time."""

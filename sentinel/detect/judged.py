@@ -9,13 +9,12 @@ from typing import Any, NamedTuple, Protocol
 from sentinel.clock import QUARTER, Micros
 from sentinel.detect.correlate import Group, Tally
 from sentinel.detect.crowded import Crowded
+from sentinel.detect.entries import STRIDE, Entry
 from sentinel.detect.episodes import Episode, Fired
 from sentinel.detect.fields import Getter
 from sentinel.detect.rules import Correlation
-from sentinel.detect.windows import STRIDE, Entry, Window, packed
+from sentinel.detect.windows import Window
 from sentinel.model import Event
-
-ALWAYS: Micros = 1 << 62
 
 Ends = Sequence[tuple[Micros, float]]
 
@@ -66,48 +65,28 @@ PeerOf = Callable[[Mapping[str, Any], Sequence[tuple[str, Getter]]], int]
 
 
 class LearntWindow(Window):
-    """A window of which it is learned how high it stood, of all its events, when they are counted. Its `room` is good
-    until a time, and `noted` what is kept of the events that come until then.
-    """
+    """A window of which it is learned how high it stood, of all its events, when they are counted."""
 
-    __slots__ = ("key", "learn", "noted", "until")
+    __slots__ = ("key", "learn")
 
     def __init__(self, span: Micros, learn: Callable[[int, Ends], None], key: int, *, distinct: bool) -> None:
         super().__init__(span, distinct=distinct)
         self.key = key
         self.learn = learn
-        self.until: Micros = ALWAYS
-        self.noted: str | None = None
-
-    def take(self, entry: Entry) -> bool:
-        room, entries = self.room, self.entries
-        if room <= 1 or not entries[-STRIDE] <= entry[0] < self.until:
-            return False
-        self.room = room - 1
-        entries.frombytes(packed(*entry))
-        return True
 
     def settle(self) -> None:
-        entries, head, counts, span = self.entries, self.head, self.counts, self.span
-        if self.counted == len(entries):
-            return
+        if self.counted < len(self.entries):
+            self.learn(self.key, self._tops())
+
+    def _tops(self) -> list[tuple[Micros, float]]:
+        """How high it stood with the entries that were appended: the most in each quarter of an hour."""
+        entries = self.entries
+        time, until = entries[self.counted], entries[self.counted] // QUARTER * QUARTER + QUARTER
+        if entries[-STRIDE] < until and not self.loses_some:
+            return [(time, self.count_all())]
         tops: list[tuple[Micros, float]] = []
-        top, until, place = 0, 0, self.counted
-        gone = entries[head]
-        for time, value in zip(entries[place::STRIDE], entries[place + 1 :: STRIDE], strict=True):
-            if counts is not None:
-                counts[value] = counts.get(value, 0) + 1
-            while gone <= time - span:
-                if counts is not None:
-                    left = counts[entries[head + 1]] - 1
-                    if left:
-                        counts[entries[head + 1]] = left
-                    else:
-                        del counts[entries[head + 1]]
-                head += STRIDE
-                gone = entries[head]
-            place += STRIDE
-            size = (place - head) // STRIDE if counts is None else len(counts)
+        top = until = 0
+        for _, time, size in self.count_each():
             if time >= until:
                 until = time // QUARTER * QUARTER + QUARTER
                 tops.append((time, size))
@@ -115,8 +94,7 @@ class LearntWindow(Window):
             elif size > top:
                 tops[-1] = (tops[-1][0], size)
                 top = size
-        self.head, self.counted = head, len(entries)
-        self.learn(self.key, tops)
+        return tops
 
 
 class JudgedTally(Tally):
@@ -135,11 +113,14 @@ class JudgedTally(Tally):
         learner: Learner | None,
         *,
         asks_always: bool,
+        watched: tuple[str, ...] = (),
     ) -> None:
         super().__init__(rule)
         self.looks = peer_of is not None
         if rule.about.additions.score is not None:  # how often each rule matched is kept besides which did
             self.distinct, self.measure = True, None
+        self.watched = watched
+        self._goes_on_alone = False
         self._asks_always = asks_always or (learner is not None and self.measure is not None)
         self._learner = learner if not self._asks_always else None
         self._is_stranger = False
@@ -162,14 +143,13 @@ class JudgedTally(Tally):
         self.noted = None
         group = self.groups.get(key)
         if group is not None and not self._is_stranger and group.window.take(entry):
-            if self._learner is not None:
-                self.noted = group.window.noted  # type: ignore[attr-defined]
+            self.noted = group.window.noted
             if self._replays:
                 group.window.settle()
                 self._replays = False
             return None
         if group is not None and self._is_stranger:
-            group.window.room = 0
+            group.window.full = 0
         self._key = key
         self._least = -math.inf if self._asks_now(group, entry) else self._threshold
         held = super().insert(key, entry, floor)
@@ -182,14 +162,12 @@ class JudgedTally(Tally):
         """Where the threshold is reached and what is usual is not, the judge is asked again when it may be."""
         if not isinstance(window, LearntWindow):
             return
-        window.until, window.noted = ALWAYS, None
         if self._learner is None or self._replays or self.noted is None or len(self._judges) > 1:
             return
         known = self._learner.limit_at(key, time)
         if known is not None and time == window.last:
             limit, over = known
-            self._least = limit if limit == math.inf else math.floor(limit) + 1
-            window.room = self._room(window, window.size)
+            self._let(window, window.size, limit if limit == math.inf else math.floor(limit) + 1)
             window.until, window.noted = over, ""
 
     def _asks_now(self, group: Group | None, entry: Entry) -> bool:
@@ -201,6 +179,10 @@ class JudgedTally(Tally):
         window = group.window
         is_late = entry[0] < window.last
         return is_late or len(window.entries) >= self._crowd or isinstance(window, Crowded)
+
+    @property
+    def is_patient(self) -> bool:
+        return super().is_patient and not self._asks_always
 
     def new_group(self, key: int) -> Group:
         if self._learner is None:
@@ -216,14 +198,19 @@ class JudgedTally(Tally):
             self._catch_up(key)
 
     def _catch_up(self, key: int | None) -> None:
+        if key is None:
+            self.backlogs.settle()
+        else:
+            self.backlogs.hand_over(key)
         groups = self.groups.values() if key is None else [self.groups[key]] if key in self.groups else []
         for group in groups:
             group.window.settle()
 
     def _forgot(self, key: int) -> None:
+        self.backlogs.close(key)
         group = self.groups.get(key)
         if group is not None:
-            group.window.room = 0
+            group.window.full = 0
 
     def recall(self, finding: str | None) -> None:
         self._replays, self._recalled = True, finding

@@ -19,6 +19,7 @@ from sentinel.detect.absent import Absences, AbsentTally
 from sentinel.detect.correlate import Tally
 from sentinel.detect.counters import HashText, Names
 from sentinel.detect.course import clear
+from sentinel.detect.entries import STRIDE
 from sentinel.detect.fields import Getter
 from sentinel.detect.judged import JudgedTally, PeerOf, Shown, WindowJudge
 from sentinel.detect.lane import Match, SourceView
@@ -28,7 +29,6 @@ from sentinel.detect.unusual.absence import Absence, AbsencePart
 from sentinel.detect.unusual.judge import Judge, Keys, fingerprint
 from sentinel.detect.unusual.session import Sessions
 from sentinel.detect.unusual.travel import PlaceOf
-from sentinel.detect.windows import STRIDE
 from sentinel.model import Event
 
 Test = Callable[[Event], bool]
@@ -112,7 +112,8 @@ class Judges:
         if not found:
             return Tally(rule)
         asks_always = rule.about.additions.first_seen is not None
-        return JudgedTally(rule, found, _peers(rule, self._hash), learner, asks_always=asks_always)
+        peers = _peers(rule, self._hash)
+        return JudgedTally(rule, found, peers, learner, asks_always=asks_always, watched=_watched(rule))
 
     def _absence(self, part: AbsencePart, name: str, about: About, timespan: Micros) -> Absence:
         runtime = about.additions.runtime
@@ -259,6 +260,12 @@ OF_WINDOWS: Mapping[str, WindowMaker] = {
     "sequence": _sequence_of,
     "score": _score_of,
 }
+
+
+def _watched(rule: Correlation) -> tuple[str, ...]:
+    """The fields of an event by which its group may come among other peers."""
+    part = rule.about.additions.baseline
+    return part.peers.by if part is not None and part.peers is not None else ()
 
 
 def _peers(rule: Correlation, hash_text: HashText) -> PeerOf | None:

@@ -1,17 +1,23 @@
-"""What is tried on a record, by what it was hit by in the scan: inventory entries, rules, rules about accesses."""
+"""What is tried on a record, by what it was hit by in the scan: inventory entries, rules, rules about accesses.
+
+Rules that hang on one field of the record are tried together, and what came of a value is remembered: in a log the same
+user agents, paths and people come again and again.
+"""
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import partial
 from types import MappingProxyType
-from typing import Final
+from typing import Any, Final, NamedTuple
 
 from sentinel.detect import access
+from sentinel.detect.fields import MISSING, getter
 from sentinel.detect.foregone import Foregone
-from sentinel.detect.match import Node, all_tests, test
-from sentinel.detect.predicates import Test
+from sentinel.detect.match import Node, all_tests, items, test
+from sentinel.detect.predicates import TIME_FIELD, Test
 from sentinel.detect.rules import Detection
 from sentinel.detect.scan import Key
 from sentinel.model import Event
@@ -21,6 +27,11 @@ EVERYTHING: Final[Key] = -1
 
 MOST_PLANS: Final = 4096
 """Combinations of hits for which it is remembered what to try."""
+
+MOST_VALUES: Final = 4096
+"""Values of a field of which it is remembered what holds for them."""
+
+LONGEST_VALUE: Final = 256
 
 Try = Callable[[Event], tuple[int, ...]]
 """The numbers of the rules that hold for an event, of some that are tried."""
@@ -40,6 +51,13 @@ class OfAccesses(dict[Held, Try]):
     def __missing__(self, held: Held) -> Try:
         tried = self[held] = self._make(held)
         return tried
+
+
+class Trial(NamedTuple):
+    """The test of a rule, and the one field that it hangs on: where that is none, or there are several, it is None."""
+
+    holds: Test
+    field: str | None
 
 
 @dataclass(frozen=True, slots=True)
@@ -75,9 +93,9 @@ class Plans(dict[Key, Plan]):
         self._personal = sorted(detections.keys() - set(plain))
         self._detections = detections
         self._logins = logins
-        self._tests = self._tests_of({number: rule.condition for number, rule in detections.items()})
+        self._trials = self._trials_of({number: rule.condition for number, rule in detections.items()})
         self._foregone = foregone
-        self._of_entry: dict[access.Entry, Mapping[int, Test]] = {}
+        self._of_entry: dict[access.Entry, Mapping[int, Trial]] = {}
         self._entries = entries
         self._marker = marker
         self._targets = targets
@@ -96,37 +114,56 @@ class Plans(dict[Key, Plan]):
         plain = [self._plain[target - first] for target in targets if target >= first]
         mark = self._marker(tuple(target for target in targets if target < first))
         of_access = OfAccesses(partial(self._of_access, [*plain, *self._personal]))
-        plan = self[key] = Plan(mark, self._tried(plain, self._tests), of_access)
+        plan = self[key] = Plan(mark, self._tried(plain, self._trials), of_access)
         return plan
 
     def _of_access(self, numbers: Sequence[int], held: Held) -> Try:
-        return self._tried(numbers, self._tests if len(held) > 1 else self._tests_for(held[0]))
+        return self._tried(numbers, self._trials if len(held) > 1 else self._trials_for(held[0]))
 
-    def _tests_for(self, entry: access.Entry) -> Mapping[int, Test]:
+    def _trials_for(self, entry: access.Entry) -> Mapping[int, Trial]:
         """What is left to be tried on accesses through the entry; rules that cannot hold for them are left out."""
         foregone = self._foregone.get(entry)
         if foregone is None:
-            return self._tests
+            return self._trials
         if entry not in self._of_entry:
             rests = {number: foregone.rest(rule.condition) for number, rule in self._detections.items()}
-            self._of_entry[entry] = self._tests_of(
+            self._of_entry[entry] = self._trials_of(
                 {number: rest for number, rest in rests.items() if rest is not False}
             )
         return self._of_entry[entry]
 
-    def _tried(self, numbers: Sequence[int], tests: Mapping[int, Test]) -> Try:
-        trials = [(number, tests[number]) for number in numbers if number in tests and number not in self._paused]
-        if len(trials) == 1:
-            [(only, holds_alone)] = trials
+    def _tried(self, numbers: Sequence[int], trials: Mapping[int, Trial]) -> Try:
+        tried = [(number, trials[number]) for number in numbers if number in trials and number not in self._paused]
+        if len(tried) == 1:
+            [(only, (holds_alone, _))] = tried
             alone = (only,)
             return lambda event: alone if holds_alone(event) else ()
-        return lambda event: tuple([number for number, holds in trials if holds(event)])
+        fields = Counter(trial.field for _, trial in tried if trial.field is not None)
+        by_field: dict[str, list[tuple[int, Test]]] = {}
+        rest: list[tuple[int, Test]] = []
+        for number, (holds, field) in tried:
+            where = by_field.setdefault(field, []) if field is not None and fields[field] > 1 else rest
+            where.append((number, holds))
+        return _together([_of_field(*each) for each in by_field.items()], rest, [number for number, _ in tried])
 
-    def _tests_of(self, conditions: Mapping[int, Node | bool]) -> dict[int, Test]:
-        """The test of each rule with that condition, and of what is to be told of it."""
-        tests = {number: self._test(number, condition) for number, condition in conditions.items()}
-        logins = {number: learn for number, learn in self._logins.items() if number in tests}
-        return tests | {number: all_tests([tests[number], learn]) for number, learn in logins.items()}
+    def _trials_of(self, conditions: Mapping[int, Node | bool]) -> dict[int, Trial]:
+        """The trial of each rule with that condition, and of what is to be told of it."""
+        trials = {
+            number: Trial(self._test(number, condition), self._field(number, condition))
+            for number, condition in conditions.items()
+        }
+        for number, learn in self._logins.items():
+            if number in trials:
+                trials[number] = Trial(all_tests([trials[number].holds, learn]), None)
+        return trials
+
+    def _field(self, number: int, condition: Node | bool) -> str | None:
+        """The one field of the record that the rule hangs on; filters count what they leave out, each time."""
+        if isinstance(condition, bool) or self._detections[number].filters:
+            return None
+        fields = {each.fields for each in items(condition)}
+        [*alone] = fields.pop() if len(fields) == 1 else ()
+        return alone[0] if len(alone) == 1 and alone[0] != TIME_FIELD else None
 
     def _test(self, number: int, condition: Node | bool) -> Test:
         """The condition and the rule's filters; what only these left out is counted."""
@@ -145,3 +182,46 @@ class Plans(dict[Key, Plan]):
             return True
 
         return holds
+
+
+def _of_field(name: str, trials: Sequence[tuple[int, Test]]) -> Try:
+    """Which of these rules hold, that hang on this field alone."""
+    get = getter(name)
+    known: dict[Any, tuple[int, ...]] = {}
+
+    def holding(event: Event) -> tuple[int, ...]:
+        value = event.fields.get(name, MISSING)
+        if value is MISSING:
+            value = get(event.fields)
+        is_kept = value is MISSING or (type(value) is str and len(value) <= LONGEST_VALUE)
+        numbers = known.get(value) if is_kept else None
+        if numbers is None:
+            numbers = tuple([number for number, holds in trials if holds(event)])
+            if is_kept:
+                if len(known) >= MOST_VALUES:
+                    known.clear()
+                known[value] = numbers
+        return numbers
+
+    return holding
+
+
+def _together(groups: Sequence[Try], rest: Sequence[tuple[int, Test]], order: Sequence[int]) -> Try:
+    """Which of the rules hold, in that order."""
+    if not groups:
+        return lambda event: tuple([number for number, holds in rest if holds(event)])
+    places = {number: place for place, number in enumerate(order)}
+    known: dict[tuple[int, ...], tuple[int, ...]] = {}
+
+    def holding(event: Event) -> tuple[int, ...]:
+        found = tuple([number for number, holds in rest if holds(event)])
+        for each in groups:
+            found += each(event)
+        numbers = known.get(found)
+        if numbers is None:
+            if len(known) >= MOST_PLANS:
+                known.clear()
+            numbers = known[found] = tuple(sorted(found, key=places.__getitem__))
+        return numbers
+
+    return holding

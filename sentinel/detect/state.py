@@ -20,10 +20,10 @@ import orjson
 from sentinel.detect.correlate import Group, Tally
 from sentinel.detect.crowded import Crowded
 from sentinel.detect.engine import Engine
+from sentinel.detect.entries import STRIDE
 from sentinel.detect.episodes import Episode, Summary
 from sentinel.detect.journal import Journal
 from sentinel.detect.unusual import cells
-from sentinel.detect.windows import STRIDE
 
 SHARDS = 16
 """Groups are spread over so many base blobs by their key; one is rewritten at a time."""
@@ -39,6 +39,7 @@ SAVED = tuple(each.name for each in fields(Episode) if each.name not in ("has_ne
 
 def delta(engine: Engine) -> bytes | None:
     """What was counted since this was last asked; None where nothing was."""
+    engine.settle()
     journal = engine.counting.journal
     for index, key in dict.fromkeys(each[:2] for each in journal.inserted):
         engine.tallies[index].catch_up(key)
@@ -88,8 +89,9 @@ def base(engine: Engine, shard: int) -> bytes:
                 more = [waiting, [_summary_row(known) for known in said]] if waiting else []
                 window = group.window
                 # As it will be when it is restored.
+                tally.backlogs.close(key)
                 window.settle()
-                window.room = 0
+                window.full = 0
                 crowd = [window.depth, window.newest, window.dropped] if isinstance(window, Crowded) else None
                 groups.append([key, len(window.entries), [_row(each) for each in group.episodes], crowd, *more])
                 entries.extend(window.entries)

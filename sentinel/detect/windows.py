@@ -1,11 +1,11 @@
 """One group's sliding window: exact, on event time, in integer microseconds; a window is (t - span, t].
 
-Entries stand in one array, sorted by time, five numbers each: time, keyed hash of the counted value, keyed hash of
-the data subject (0: none), where the record stands (offset and length in one number), and its stream. Events are
-inserted on arrival, in time order; one that comes late but not too late recounts every window it falls into.
+Entries (see `entries`) stand in one array, sorted by time. Events are inserted on arrival, in time order; one that
+comes late but not too late recounts every window it falls into.
 
-Nothing is counted before it can matter: one event brings a count up by one at most, so a window that is short of its
-threshold by `room` takes so many events by appending them alone, and counts them and what has left it all at once.
+Nothing is counted before it can matter. One event brings a count up by one at most, and a count of values only by a
+value that was not among them; so a window that is far enough from what would be told takes events by appending them
+alone, and counts them and what has left it all at once.
 """
 
 from __future__ import annotations
@@ -15,36 +15,42 @@ from collections.abc import Iterator
 from struct import Struct
 
 from sentinel.clock import Micros
+from sentinel.detect.entries import STRIDE, Entry
+from sentinel.detect.episodes import Episode
 from sentinel.detect.measures import Measure
 
-Entry = tuple[int, int, int, int, int]
-"""The five numbers of an event."""
-
-STRIDE = 5
-packed = Struct(f"={STRIDE}q").pack
+_packed = Struct(f"={STRIDE}q").pack
 PRUNED_FROM = 64 * STRIDE
 """Below so many entries before the window nothing is dropped."""
-LENGTH_BITS = 24
-LONGEST = (1 << LENGTH_BITS) - 1
+ALWAYS: Micros = 1 << 62
+"""Later than any time."""
 
 
 class Window:
     """The entries of one group. With `counts`, distinct values are counted by reference; with a measure, it reads the
     values; else events are counted.
 
-    `counts` are of the window that ended at the last entry before the place `counted`, and began at `head`. `room` is
-    how many events it takes to bring the count up to the threshold, 0 where that is not known. Below 0 it is for so
-    many events with the value of the last one.
+    `counts` are of the window that ended at the last entry before the place `counted`, and began at `head`. Up to the
+    length `full` and the time `until` entries may be appended before they are counted, with at most `fresh` values that
+    are not in `counts`, and with a measure only with the value of the last one. `noted` is what is kept of them. They
+    belong to the `episode`, where one goes on, as far as their windows come to `least`.
     """
 
-    __slots__ = ("counted", "counts", "entries", "head", "measure", "room", "span")
+    __slots__ = (
+        "counted", "counts", "entries", "episode", "fresh", "full", "head", "least", "measure", "noted", "span",
+        "until",
+    )  # fmt: skip
 
     def __init__(self, span: Micros, *, distinct: bool = False, measure: Measure | None = None) -> None:
         self.span = span
         self.entries: array[int] = array("q")
         self.head = 0
         self.counted = 0
-        self.room: float = 0
+        self.full = self.fresh = 0
+        self.until: Micros = ALWAYS
+        self.noted: str | None = None
+        self.episode: Episode | None = None
+        self.least: float = 0
         self.counts: dict[int, int] | None = {} if distinct else None
         self.measure = measure
 
@@ -92,26 +98,24 @@ class Window:
         return self._size(left, right, counts, after)
 
     def take(self, entry: Entry) -> bool:
-        """Append an entry that cannot bring the count up to the threshold; false, and nothing done, where it may or
-        where it is older than the last one.
-        """
-        room, entries = self.room, self.entries
-        if room <= 1:
-            return room < 0 and self._take_alike(entry)
-        if entry[0] < entries[-STRIDE]:
+        """Append an entry that need not be counted yet; false, and nothing done, where it must be."""
+        entries = self.entries
+        if not len(entries) < self.full or not entries[-STRIDE] <= entry[0] < self.until:
             return False
-        self.room = room - 1
-        entries.frombytes(packed(*entry))
+        if self.counts is not None and entry[1] not in self.counts:
+            if self.fresh < 1:
+                return False
+            self.fresh -= 1
+        if self.measure is not None and entry[1] != entries[1 - STRIDE]:
+            return False
+        entries.frombytes(_packed(*entry))
         return True
 
-    def _take_alike(self, entry: Entry) -> bool:
-        """The same where the last entry's value, once more, cannot bring the measure up."""
-        entries = self.entries
-        if entry[1] != entries[1 - STRIDE] or entry[0] < entries[-STRIDE]:
-            return False
-        self.room += 1
-        entries.frombytes(packed(*entry))
-        return True
+    def extend(self, entries: array[int], values: set[int]) -> None:
+        """Append several entries, of these values, that need not be counted yet."""
+        self.entries.extend(entries)
+        if self.counts is not None:
+            self.fresh -= len(values.difference(self.counts))
 
     def add(self, entry: Entry) -> float | None:
         """Append an entry that is not older than the last one, and say what its window comes to; None, and nothing
@@ -120,15 +124,34 @@ class Window:
         entries = self.entries
         if entries and entry[0] < entries[-STRIDE]:
             return None
-        self.room = 0
-        entries.frombytes(packed(*entry))
+        self._look_again()
+        entries.frombytes(_packed(*entry))
         return self.size
+
+    def _look_again(self) -> None:
+        """The next entry is judged by itself."""
+        if self.episode is not None:
+            self.settle()
+            self.episode = None
+        self.full, self.until, self.noted = 0, ALWAYS, None
 
     def settle(self) -> None:
         """Count the entries that were appended, and count out those that are no longer in the last one's window."""
-        entries, head, counts = self.entries, self.head, self.counts
-        if self.counted == len(entries):
+        if self.counted == len(self.entries):
             return
+        if self.episode is not None:
+            self._go_on(self.episode)
+        else:
+            self.count_all()
+
+    @property
+    def loses_some(self) -> bool:
+        """Whether some entries are no longer in the last one's window, and not counted out yet."""
+        return self.entries[self.head] <= self.entries[-STRIDE] - self.span
+
+    def count_all(self) -> int:
+        """Count what was appended all at once; what the last one's window comes to by number."""
+        entries, counts, head = self.entries, self.counts, self.head
         limit = entries[-STRIDE] - self.span
         if counts is None:
             while entries[head] <= limit:
@@ -137,19 +160,52 @@ class Window:
             for value in entries[self.counted + 1 :: STRIDE]:
                 counts[value] = counts.get(value, 0) + 1
             while entries[head] <= limit:
-                value = entries[head + 1]
-                left = counts[value] - 1
-                if left:
-                    counts[value] = left
-                else:
-                    del counts[value]
+                _count_out(counts, entries[head + 1])
                 head += STRIDE
         self.head, self.counted = head, len(entries)
+        return self._number()
+
+    def _number(self) -> int:
+        return (self.counted - self.head) // STRIDE if self.counts is None else len(self.counts)
+
+    def count_each(self) -> Iterator[tuple[int, Micros, int]]:
+        """Count what was appended one by one: the place and time of each, and what its window comes to by number."""
+        entries, counts, span = self.entries, self.counts, self.span
+        for place in range(self.counted, len(entries), STRIDE):
+            time = entries[place]
+            limit = time - span
+            if counts is not None:
+                value = entries[place + 1]
+                counts[value] = counts.get(value, 0) + 1
+            while entries[self.head] <= limit:
+                if counts is not None:
+                    _count_out(counts, entries[self.head + 1])
+                self.head += STRIDE
+            self.counted = place + STRIDE
+            yield place, time, self._number()
+
+    def _go_on(self, episode: Episode) -> None:
+        """The episode goes on with what was appended, as far as the condition holds with it."""
+        entries, before = self.entries, self.counted
+        if self._number() >= self.least and not self.loses_some:
+            count, number = (len(entries) - before) // STRIDE, self.count_all()
+            episode.go_on(count, entries[before], entries[-STRIDE], number, times=count)
+            episode.subjects.update(entries[before + 2 :: STRIDE])
+        else:
+            # Behind those that the episode has; of one moment several may come.
+            first = min(before, self._after(episode.held_at))
+            for place, time, number in self.count_each():
+                if number >= self.least:
+                    begin = max(first, self.head)
+                    first = place + STRIDE
+                    episode.go_on((first - begin) // STRIDE, time, time, number)
+                    episode.subjects.update(entries[begin + 2 : first : STRIDE])
+        episode.subjects.discard(0)
 
     def insert(self, entry: Entry, threshold: float) -> list[tuple[Micros, float]]:
         """Insert an older entry; the ends of those windows with it that reach the threshold, and what they come to."""
         self.settle()
-        self.room = 0
+        self._look_again()
         entries = self.entries
         time, last = entry[0], entries[-STRIDE]
         place = self._after(time)
@@ -227,13 +283,9 @@ class Window:
                 self.counts[value] = self.counts.get(value, 0) + 1
 
 
-def place(number: int) -> tuple[int, int]:
-    """Offset and length of a record from the one number that an entry has for them: 39 bits and 24."""
-    return number >> LENGTH_BITS, number & LONGEST
-
-
-def rows(entries: list[int]) -> Iterator[Entry]:
-    """Entries one by one."""
-    for start in range(0, len(entries), STRIDE):
-        time, value, subject, place, stream = entries[start : start + STRIDE]
-        yield time, value, subject, place, stream
+def _count_out(counts: dict[int, int], value: int) -> None:
+    left = counts[value] - 1
+    if left:
+        counts[value] = left
+    else:
+        del counts[value]

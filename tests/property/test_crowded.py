@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 from sentinel.clock import SECOND
 from sentinel.detect.crowded import Crowded
 from sentinel.detect.engine import Engine
-from sentinel.detect.windows import STRIDE
+from sentinel.detect.entries import STRIDE
 from sentinel.model import Finding
 from tests.detecting import NOON, a_match, an_engine, correlation, detection, rules_of
 

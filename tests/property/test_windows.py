@@ -314,7 +314,7 @@ def test_a_window_counts_what_a_set_would(distinct: bool, moves: list[tuple[int,
         assert window.size == (len({value for _, value in inside}) if distinct else len(inside))
         if window.counts is not None:
             assert window.counts == Counter(value for _, value in inside)
-        window.room = room
+        window.full, window.fresh = len(window.entries) + 5 * room, room
 
 
 @settings(max_examples=300, deadline=None)
@@ -333,7 +333,7 @@ def test_a_late_entry_recounts_exactly_the_windows_it_falls_into(
     for each in before:
         if not window.take(_entry(*each)):
             window.add(_entry(*each))
-            window.room = len(before) / 4
+            window.full, window.fresh = len(window.entries) + 5 * (len(before) // 4), 30
     late = (min(late[0], before[-1][0] - 1), late[1])
     reached = window.insert(_entry(*late), threshold)
     have = [*before, late]
