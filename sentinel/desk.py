@@ -171,7 +171,7 @@ class Desk:
         for number, name in enumerate(self._named(request)):
             notification = drill(name, now + number)
             entry = AuditEntry(at=now, who=request.who.name, act="channel.tested", detail={"channel": name})
-            daemon.pipeline.drill(notification, name, entry, now)
+            daemon.pipeline.say(notification, [name], entry, now)
             tests.append({"channel": name, "case": notification.case.id})
         daemon.pipeline.commit(now)
         daemon.courier.wake()

@@ -7,6 +7,7 @@ import logging
 from collections.abc import Iterable
 from typing import TYPE_CHECKING
 
+from sentinel.cases.broken import broken
 from sentinel.cases.judging import SENTINEL
 from sentinel.clock import DAY, MINUTE, SECOND, Micros
 from sentinel.clockwatch import ClockWatch, Jump
@@ -16,6 +17,7 @@ from sentinel.losses import SILENT, UNREADABLE, Stops
 from sentinel.model import AuditEntry, Finding, Level, Mode
 from sentinel.ownfindings import own_finding
 from sentinel.pipeline import COMMIT_AFTER
+from sentinel.routing import destinations
 from sentinel.store import StoreError
 from sentinel.upkeep import Upkeep
 
@@ -30,6 +32,9 @@ SEEN_AGAIN: Micros = MINUTE
 WEB_AGAIN: Micros = 30 * SECOND
 """Between two attempts to take the address of the pages."""
 
+
+CHANNEL_BROKEN = "sentinel.channel_broken"
+"""The rule whose finding is that a channel refuses messages for good."""
 
 HELD_LOG = 256 * 1024 * 1024
 """A write-ahead log of more bytes cannot be emptied because a reader of the database holds it."""
@@ -103,6 +108,18 @@ class Lookout:
             self._day = now // DAY
             log_problems(endings(self._daemon.rulebook, now))
 
+    def _tell_of_broken(self, now: Micros) -> None:
+        """A channel that refuses for good is a finding, and said through the others: itself it cannot say it."""
+        daemon = self._daemon
+        while not daemon.reports.broken.empty():
+            name, reason = daemon.reports.broken.get_nowait()
+            daemon.pipeline.note(own_finding(CHANNEL_BROKEN, f"Channel '{name}' is broken", Level.HIGH, now, name), now)
+            notification = broken(name, reason, now)
+            entry = AuditEntry(at=now, who=SENTINEL, act="channel.broken", detail={"channel": name, "reason": reason})
+            wanted = destinations(notification, daemon.config.routes, daemon.channels)
+            others = [each for each in wanted if each != name] or [each for each in daemon.channels if each != name]
+            daemon.pipeline.say(notification, others, entry, now)
+
     def _look_at_log(self) -> None:
         pipeline, size = self._daemon.pipeline, self._daemon.store.log_bytes()
         was_held, is_held = pipeline.commit_after != COMMIT_AFTER, size > HELD_LOG
@@ -134,6 +151,7 @@ class Lookout:
     def tell_findings(self) -> None:
         """What the pipeline found since the last turn is counted and logged."""
         pipeline, measure = self._daemon.pipeline, self._daemon.measure
+        self._tell_of_broken(self._daemon.clock.now())
         found, pipeline.findings = pipeline.findings, []
         measure.findings(found)
         self._daemon.activity.note_findings(found, self._daemon.clock.now())

@@ -9,11 +9,12 @@ Rules of this file:
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping
+from collections.abc import Container, Mapping
 from pathlib import Path
 from typing import Any
 
-from jinja2 import ChoiceLoader, FileSystemLoader, PackageLoader, StrictUndefined, TemplateError
+from jinja2 import ChoiceLoader, FileSystemLoader, PackageLoader, StrictUndefined, TemplateError, nodes
+from jinja2.meta import find_undeclared_variables
 from jinja2.sandbox import ImmutableSandboxedEnvironment
 
 from sentinel.clock import Micros, rfc3339
@@ -74,6 +75,24 @@ def render(template: str, folder: Path | None, now: Micros, values: Mapping[str,
         raise PaperError(f"the template {where} cannot be used: {error.message}") from error
     except _MISTAKES as error:  # a template is a program of somebody's; what such an error quotes may be a value
         raise PaperError(f"the template {template} cannot be used: {type(error).__name__}") from None
+
+
+def mistakes(text: str, names: Container[str], members: Mapping[str, Container[str]]) -> list[tuple[int, str]]:
+    """What is wrong with a template that is given these names: (line, what), in order.
+
+    `members` says what some of the names have; of the others nothing is known before they are used.
+    """
+    try:
+        tree = ImmutableSandboxedEnvironment(trim_blocks=True).parse(text)
+    except TemplateError as error:
+        return [(getattr(error, "lineno", 0) or 1, f"it cannot be read: {error.message}")]
+    unknown = {name for name in find_undeclared_variables(tree) if name not in names}
+    found = {(node.lineno, f"there is no '{node.name}'") for node in tree.find_all(nodes.Name) if node.name in unknown}
+    for node in tree.find_all(nodes.Getattr):
+        owner = node.node.name if isinstance(node.node, nodes.Name) else ""
+        if owner in members and node.attr not in members[owner]:
+            found.add((node.lineno, f"'{owner}' has no '{node.attr}'"))
+    return sorted(found)
 
 
 def plain_markdown(text: object) -> str:

@@ -386,7 +386,7 @@ class Pipeline:
         self._is_urgent = True
         self.telling.owe(self._batch, notification, names)
 
-    def drill(self, notification: Notification, channel: str, entry: AuditEntry, now: Micros) -> None:
-        """A test message for the channel, the way every message goes."""
+    def say(self, notification: Notification, names: Iterable[str], entry: AuditEntry, now: Micros) -> None:
+        """A message that no case is behind, such as a test, to these channels, the way every message goes."""
         self._batch.audit(entry)
-        self._owe(notification, [channel], now)
+        self._owe(notification, names, now)

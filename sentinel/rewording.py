@@ -26,6 +26,10 @@ ACTION = "--"
 """The line behind which stands what to do now."""
 
 
+NAMES = frozenset({"case", "kind", "occasion", "people", "headline", "lines", "next_action", "made_at"})
+"""What a template of messages sees."""
+
+
 class Rewording:
     """Puts the words of a folder's templates (`message-opened.txt.j2`, else `message.txt.j2`) into messages."""
 

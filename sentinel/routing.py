@@ -18,7 +18,7 @@ from sentinel.zones import ZoneName
 
 Kind = Literal[
     "opened", "acknowledged", "escalated", "grew", "reminder", "overdue", "confirmed", "aware", "notified",
-    "dismissed", "closed", "reopened", "digest", "storm", "unacknowledged", "undecided", "task",
+    "dismissed", "closed", "reopened", "digest", "storm", "unacknowledged", "undecided", "task", "broken",
 ]  # fmt: skip
 """What a message is about."""
 

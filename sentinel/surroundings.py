@@ -6,9 +6,12 @@ import glob
 import os
 from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
+from typing import get_args
 
-from sentinel import files
-from sentinel.problems import Problem, did_you_mean
+from sentinel import files, paper, rewording
+from sentinel.acts import CaseRow
+from sentinel.problems import Problem, Span, did_you_mean
+from sentinel.routing import Kind
 from sentinel.settings import ConfigPart, ShippedPart, SourceConfig
 from sentinel.yamlfile import Document, shorten
 from sentinel.yamlfile import Path as Place
@@ -47,6 +50,25 @@ def _templates(document: Document, part: ConfigPart, folder: Path) -> Iterator[P
     if written is not None and not os.path.isdir(folder / written):  # noqa: PTH112  (Path.is_dir raises for a name that is too long)
         span, hint = document.span(("cases", "templates")), f"relative paths start at '{folder}'"
         yield Problem(span, "C005", f"there is no folder '{shorten(written)}' of templates", hint)
+    elif written is not None:
+        for file in sorted((folder / written).glob("message*.j2")):
+            yield from _template(file, document.span(("cases", "templates")))
+
+
+def _template(file: Path, span: Span) -> Iterator[Problem]:
+    """What a template of messages says wrongly."""
+    kind = file.name.removeprefix("message").removesuffix(".txt.j2").removeprefix("-")
+    if file.name != "message.txt.j2" and kind not in get_args(Kind):
+        hint = did_you_mean(kind, get_args(Kind)) or "message-KIND.txt.j2, or message.txt.j2 for all kinds"
+        yield Problem(Span(str(file)), "C029", f"no message is of the kind '{shorten(kind)}'", hint, "warning")
+    content, problems = files.read(file, span)
+    yield from problems
+    if not problems:
+        text = content.decode(errors="replace")
+        for line, said in paper.mistakes(text, rewording.NAMES, {"case": CaseRow.__annotations__}):
+            # No error: the built-in words are there, and a watch that does not start is worse than other words.
+            hint = "until it is mended, messages of this kind have the built-in words"
+            yield Problem(Span(str(file), line), "C029", said, hint, "warning")
 
 
 def _rules(document: Document, part: ConfigPart, folder: Path, may_read: Callable[[Path], bool]) -> Iterator[Problem]:

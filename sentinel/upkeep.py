@@ -89,7 +89,7 @@ class Upkeep:
         signature = daemon.vault.sign(signed_text(head)).hex()
         message = head_message(head, signature, daemon.vault.public_key.hex(), now)
         entry = AuditEntry(at=now, who=SENTINEL, act="audit.head", detail={"channel": wanted.channel, "head": head})
-        daemon.pipeline.drill(message, wanted.channel, entry, now)
+        daemon.pipeline.say(message, [wanted.channel], entry, now)
         daemon.pipeline.commit(now)
         daemon.store.remember("head sent", str(now))
         daemon.courier.wake()

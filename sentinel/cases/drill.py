@@ -58,4 +58,4 @@ def of_no_case(
 
 def is_drill(case_id: str) -> bool:
     """The id is that of a message about no case."""
-    return case_id.startswith(("TEST-", "HEAD-"))
+    return case_id.startswith(("TEST-", "HEAD-", "CHANNEL-"))

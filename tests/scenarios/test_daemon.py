@@ -129,6 +129,10 @@ class Watch:
         (row,) = self.ask("channel.list")["channels"]
         return dict(row)
 
+    def standing_of(self, name: str) -> dict[str, Any]:
+        """How that channel stands."""
+        return next(dict(row) for row in self.ask("channel.list")["channels"] if row["name"] == name)
+
     def cases(self) -> list[dict[str, Any]]:
         found: list[dict[str, Any]] = self.ask("case.list")["cases"]
         return found

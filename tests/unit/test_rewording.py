@@ -5,8 +5,11 @@ from zoneinfo import ZoneInfo
 
 import pytest
 
+from sentinel import config
+from sentinel.acts import CaseRow
 from sentinel.cases.wording import notice
-from sentinel.rewording import Rewording
+from sentinel.paper import mistakes
+from sentinel.rewording import NAMES, Rewording
 from tests.unit.cases_fixtures import NOW, a_case
 
 UTC = ZoneInfo("UTC")
@@ -61,3 +64,30 @@ def test_a_template_that_cannot_be_used_costs_its_words_and_not_the_message(tmp_
     assert said.headline == notification.headline
     assert said.lines[:-1] == notification.lines
     assert said.lines[-1].startswith("These are the built-in words: the template ")
+
+
+def test_what_a_template_names_that_is_not_there_is_found_before_it_is_used() -> None:
+    loop = "{% for line in lines %}{{ line }}{% endfor %}"
+    text = "Fall {{ case.id }}\n{% set a = 1 %}{{ a }} {{ kase.id }}\n{{ case.ide }} " + loop
+    members = {"case": CaseRow.__annotations__}
+    assert mistakes(text, NAMES, members) == [(2, "there is no 'kase'"), (3, "'case' has no 'ide'")]
+    ((line, said),) = mistakes("fine\n{% if %}", NAMES, members)
+    assert (line, said.startswith("it cannot be read")) == (2, True)
+    assert mistakes("{{ case.id }} {{ headline | upper }}", NAMES, members) == []
+
+
+def test_the_check_names_the_file_and_the_line(tmp_path: Path) -> None:
+    (tmp_path / "texts").mkdir()
+    (tmp_path / "texts" / "message-opend.txt.j2").write_text("{{ headline }}", encoding="utf-8")
+    (tmp_path / "texts" / "message.txt.j2").write_text("one\n{{ nobody }}", encoding="utf-8")
+    (tmp_path / "log").touch()
+    written = (
+        f"sources: [{{name: a, type: file, paths: [{tmp_path}/log], format: nginx}}]\ncases: {{templates: texts}}\n"
+    )
+    (tmp_path / "sentinel.yaml").write_text(written, encoding="utf-8")
+    loaded, problems = config.load(tmp_path / "sentinel.yaml", {})
+    assert loaded is not None
+    found = [(Path(each.span.file).name, each.span.line, each.message) for each in problems if each.code == "C029"]
+    kind, name = sorted(found)
+    assert kind == ("message-opend.txt.j2", 0, "no message is of the kind 'opend'")
+    assert name == ("message.txt.j2", 2, "there is no 'nobody'")
