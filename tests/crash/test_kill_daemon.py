@@ -262,7 +262,10 @@ def finish(daemon: Watched, written: int) -> None:
 
 
 def register(daemon: Watched) -> dict[str, Any]:
-    """Everything that must not depend on when a daemon was stopped: cases, findings, subjects, evidence."""
+    """Everything that must not depend on when a daemon was stopped: cases, findings, subjects, evidence.
+
+    Not how far the collecting of what surrounds a case has come: it looks through the logs as they are at its moment.
+    """
     with daemon.store() as store:
         assert store.gaps() == []
         assert store.verify_audit() == []
@@ -273,7 +276,9 @@ def register(daemon: Watched) -> dict[str, Any]:
                 "findings": {found.id: _numbers(found) for found in store.findings(case.id)},
                 "subjects": store.subjects(case.id),
                 "evidence": Counter((row.finding_id, row.raw) for row in store.read_evidence(case.id)),
-                "audit": Counter((row.act, json.dumps(row.detail)) for row in store.audit(case.id)),
+                "audit": Counter(
+                    (row.act, json.dumps(row.detail)) for row in store.audit(case.id) if row.act != "case.collected"
+                ),
                 "owed": {(row.key, row.message_id, row.state) for row in store.deliveries(case.id)},
             }
             for case in store.cases()
