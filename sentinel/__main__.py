@@ -39,6 +39,7 @@ COMMANDS = {
     "silence": "For a time, hear nothing of certain cases; they open and their clocks run as ever.",
     "report": "What was watched, found, decided and told in a period.",
     "audit": "The audit trail held against its chain.",
+    "subject": "What is held about one person, erasing it, and what the works council is shown.",
     "keys": "The keys of evidence: which there are, another master key, and whether they work.",
     "doctor": "What is wrong with this installation, and how to mend it.",
     "version": "Which build this is.",

@@ -6,7 +6,7 @@ import logging
 from collections.abc import Callable, Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
-from sentinel import answers, revealing
+from sentinel import answers, revealing, subjects
 from sentinel.acts import ApproveAnswer, RevealAnswer
 from sentinel.cases import duties
 from sentinel.cases.identity import reveal_id
@@ -157,10 +157,59 @@ def retire(daemon: Daemon, now: Micros) -> None:
             _log.info("the evidence of a case is destroyed, for its time is over", extra={"case": case.id})
 
 
+# --- one person -----------------------------------------------------------------------------------------------
+
+
+def export_subject(daemon: Daemon, request: Request, now: Micros) -> Mapping[str, object]:
+    """What is held about a person (Art. 15 GDPR); written down first, by pseudonym."""
+    name = _noted(daemon, request, "subject.export", now)
+    return subjects.held(daemon.store, daemon.vault, daemon.pipeline.book, name)
+
+
+def erase_subject(daemon: Daemon, request: Request, now: Micros) -> Mapping[str, object]:
+    """Records and names of decided cases with the person in them, and their accesses, are gone; what is held or still
+    being decided stays, and so does the ledger as long as such a case may need it (Art. 17(3) GDPR).
+    """
+    name = _noted(daemon, request, "subject.erase", now)
+    found = subjects.held(daemon.store, daemon.vault, daemon.pipeline.book, name)
+    reason = str(request.arguments.get("reason"))
+    for row in found["cases"]:
+        if not row["kept_because"]:
+            case = daemon.pipeline.book.find(row["case"])
+            _destroy(daemon, case, request.who.name, reason, KEPT_FOR_A_TIME, now)
+            found["erased"].append(case.id)
+    if all(row["case"] in found["erased"] for row in found["cases"] if not subjects.is_over(row)):
+        known = [int(found["hash"])]
+        daemon.store.erase_accesses(known, known)
+        found["is_ledger_erased"] = True
+    return found
+
+
+def _noted(daemon: Daemon, request: Request, act: str, now: Micros) -> str:
+    name, reason = (str(request.arguments.get(key) or "").strip() for key in ("name", "reason"))
+    asked(request.who.name, reason)
+    if not name:
+        raise CaseError("nobody is named", "as the logs write the person: an account, or an id")
+    daemon.pipeline.commit(now)
+    detail = {"reason": reason, "subject": daemon.vault.pseudonym("subject", name)}
+    daemon.store.write_down(AuditEntry(at=now, who=request.who.name, act=act, detail=detail))
+    return name
+
+
+def council(daemon: Daemon, _: Request, now: Micros) -> Mapping[str, object]:
+    """Rules, purposes and looks at names, without anybody's."""
+    daemon.pipeline.commit(now)
+    inventory = daemon.config.inventory
+    return subjects.council(daemon.store, daemon.rulebook, inventory.systems if inventory is not None else ())
+
+
 ACTS: Mapping[str, Callable[[Daemon, Request, Micros], Mapping[str, object]]] = {
     "case.collect": collect,
     "case.reveal": reveal,
     "case.approve": approve,
     "case.destroy": destroy,
+    "subject.export": export_subject,
+    "subject.erase": erase_subject,
+    "subject.council": council,
 }
 """Each act by its name on the control socket."""

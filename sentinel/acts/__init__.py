@@ -23,6 +23,9 @@
 | `link.show` | LinkArguments | LinkAnswer |
 | `link.use` | UseArguments | UseAnswer |
 | `slack.pressed` | SlackArguments | SlackAnswer |
+| `subject.export` | SubjectArguments | SubjectAnswer |
+| `subject.erase` | SubjectArguments | SubjectAnswer |
+| `subject.council` | none | CouncilAnswer |
 | `report` | ReportArguments | the report as JSON, see docs/report.md |
 | `rules.status` | none | activity.RulesAnswer |
 | `reload` | none | ReloadAnswer |
@@ -84,6 +87,14 @@ from sentinel.acts.service import (
     ReportArguments,
     StatusAnswer,
 )
+from sentinel.acts.subjects import (
+    CouncilAnswer,
+    CouncilReveal,
+    CouncilRule,
+    HeldCase,
+    SubjectAnswer,
+    SubjectArguments,
+)
 
 __all__ = [
     "ACTS",
@@ -99,11 +110,15 @@ __all__ = [
     "CollectAnswer",
     "CollectedRow",
     "CollectionRow",
+    "CouncilAnswer",
+    "CouncilReveal",
+    "CouncilRule",
     "DestroyArguments",
     "EndArguments",
     "EvidenceRow",
     "FactorRow",
     "FindingRow",
+    "HeldCase",
     "ListAnswer",
     "MessageRow",
     "MoveAnswer",
@@ -129,6 +144,8 @@ __all__ = [
     "SilenceRow",
     "SilencesAnswer",
     "StatusAnswer",
+    "SubjectAnswer",
+    "SubjectArguments",
     "TaskRow",
     "TestRow",
     "TestsAnswer",
@@ -141,6 +158,7 @@ ACTS = (
     *("channel.list", "channel.test", "channel.outcome", "channel.resend"),
     *("silence.add", "silence.list", "silence.end"),
     *("link.show", "link.use", "slack.pressed"),
+    *("subject.export", "subject.erase", "subject.council"),
     *("report", "rules.status", "reload"),
 )
 
