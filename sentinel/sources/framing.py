@@ -78,6 +78,11 @@ class Framing:
         self._note(piece, at, length)
         return piece, length
 
+    def begins(self, line: bytes, *, after: bytes) -> bool:
+        """Whether the line (as text) begins a record, where these bytes of the file stand before it."""
+        text = self.settled().text(after)
+        return self.grouping is None or len(text) in self.grouping.starts(text + line)
+
     def one(self, at: int, data: bytes, length: int) -> Piece:
         """One record in UTF-8, cut to its two ends, that stands for so many bytes of the file."""
         self.coding = self.settled()
@@ -131,9 +136,11 @@ def framed(lines: Iterable[Lines], framing: Framing, *, waits: bool = False) -> 
             at = at if carried else each.offset
             raw = carried + each.data
             if each.is_cut:
+                if carried and framing.begins(each.data, after=carried):
+                    yield from _closed(carried, at, framing)
+                    carried, at = b"", each.offset
                 length = len(carried) + each.length
-                text = framing.settled().text(carried) + each.data
-                yield Framed(framing.one(at, text, length), at + length, b"")
+                yield Framed(framing.one(at, framing.settled().text(carried) + each.data, length), at + length, b"")
                 carried = b""
                 continue
             # The newline that a last line without one was given does not stand in the file.
@@ -153,3 +160,9 @@ def framed(lines: Iterable[Lines], framing: Framing, *, waits: bool = False) -> 
         yield Framed(flagged(found[0], UNTERMINATED) if added else found[0], at + length, carried[:length][-MARK:])
     if wrong is not None:
         raise wrong
+
+
+def _closed(raw: bytes, at: int, framing: Framing) -> Iterator[Framed]:
+    """These whole lines, the last of which ends a record."""
+    if (found := framing.frame(at, raw, closes=True)) is not None:
+        yield Framed(found[0], at + found[1], raw[: found[1]][-MARK:])

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gzip
 from itertools import pairwise
 from pathlib import Path
 
@@ -247,3 +248,23 @@ def test_lines_end_where_a_decoder_says(text: str, codec: str) -> None:
 @given(st.binary(max_size=600))
 def test_any_first_bytes_are_of_some_coding(first: bytes) -> None:
     assert coding_of(first).name in {"utf-8", "utf-16-le", "utf-16-be"}
+
+
+@pytest.mark.parametrize("packed", [False, True])
+def test_a_line_over_the_limit_that_begins_a_record_leaves_the_one_before_it_alone(
+    tmp_path: Path, packed: bool
+) -> None:
+    short, rest = b"2026 short\n  of two lines\n", b"2026 last\n"
+    text = short + b"2026 " + b"x" * (2 * BLOCK) + b"\n" + rest
+    path = tmp_path / ("app.log.1.gz" if packed else "app.log")
+    path.write_bytes(gzip.compress(text) if packed else text)
+    reader = a_reader(path, "app.log*", multiline={"start": "2026"})
+    for _ in range(8):
+        reader.take()
+    found = [record for block in reader.blocks for record in records_of(block)]
+    assert found[0] == short.removesuffix(b"\n")
+    assert found[-1] == rest.removesuffix(b"\n")
+    assert found[1].startswith(b"2026 xxx")
+    flags = [block.flags for block in reader.blocks if block.data.startswith(b"2026 xxx")]
+    assert "truncated" in flags[0]
+    assert sum(len(block.data) for block in reader.blocks) >= len(short) + len(rest)
