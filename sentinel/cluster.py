@@ -1,7 +1,8 @@
 """An Elasticsearch cluster as sentinel.yaml names it: the client, who it is, and what its failures mean.
 
 Rules of this file: no secret, no address and no text of a document is in a reason; TLS is verified unless the address
-is plain http to this machine or `allow_private` says so.
+is plain http to this machine or `allow_private` says so. The client takes a third of a second to load: only who names a
+cluster waits for it.
 """
 
 from __future__ import annotations
@@ -11,18 +12,18 @@ import json
 import logging
 import re
 from collections.abc import Callable, Mapping
-from typing import Any, Self
+from typing import TYPE_CHECKING, Any, Self
 from urllib.parse import urlsplit
 
-import elasticsearch
 import orjson
-from elastic_transport import ConnectionTimeout, TlsError, TransportError
-from elasticsearch import ApiError, Elasticsearch, UnsupportedProductError
 from pydantic import BaseModel, ConfigDict, Field, field_validator, model_validator
 
 from sentinel.clock import SECOND
 from sentinel.durations import Duration
 from sentinel.secrets import SecretRef
+
+if TYPE_CHECKING:
+    from elasticsearch import Elasticsearch
 
 LEAST = (8, 14)
 """The oldest version that is spoken to; the newest is any 9."""
@@ -105,6 +106,8 @@ def connect(options: ClusterOptions, resolve_secret: ResolveSecret) -> Elasticse
 
     Raises ClusterError for options that make no client, and whatever `resolve_secret` raises.
     """
+    from elasticsearch import Elasticsearch  # noqa: PLC0415  (the rules of this file)
+
     # It tells of every failure with a trace and an address; we tell of it once, in our own words.
     logging.getLogger("elastic_transport").setLevel(logging.CRITICAL)
     given: dict[str, Any] = {"request_timeout": options.timeout / SECOND, "max_retries": 0, "retry_on_timeout": False}
@@ -139,7 +142,7 @@ def check(client: Elasticsearch) -> str:
     """The version of the cluster, where it is one that can be used. Raises ClusterError where it is not."""
     try:
         version = client.info()["version"]
-    except FAILURES as wrong:
+    except failures() as wrong:
         raise failure(wrong) from None
     number = str(version.get("number", ""))
     found = _VERSION.match(number)
@@ -151,12 +154,20 @@ def check(client: Elasticsearch) -> str:
     return number
 
 
-FAILURES = (ApiError, TransportError, UnsupportedProductError)
-"""What a call of the client raises."""
+def failures() -> tuple[type[Exception], ...]:
+    """What a call of the client raises."""
+    from elastic_transport import TransportError  # noqa: PLC0415  (the rules of this file)
+    from elasticsearch import ApiError, UnsupportedProductError  # noqa: PLC0415  (the rules of this file)
+
+    return (ApiError, TransportError, UnsupportedProductError)
 
 
 def failure(wrong: Exception) -> ClusterError:
     """What went wrong, in our own words."""
+    import elasticsearch  # noqa: PLC0415  (the rules of this file)
+    from elastic_transport import ConnectionTimeout, TlsError  # noqa: PLC0415  (the rules of this file)
+    from elasticsearch import ApiError, UnsupportedProductError  # noqa: PLC0415  (the rules of this file)
+
     match wrong:
         case UnsupportedProductError():
             return ClusterError(NOT_ELASTICSEARCH, "give the address of Elasticsearch 8 or 9", is_lasting=True)

@@ -11,10 +11,9 @@ from __future__ import annotations
 
 import socket
 from collections.abc import Callable, Mapping, Sequence
-from typing import Annotated, Any, Literal
+from typing import TYPE_CHECKING, Annotated, Any, Literal
 
 import orjson
-from elasticsearch import Elasticsearch
 from pydantic import Field, StringConstraints
 
 from sentinel import __version__, cluster
@@ -26,6 +25,9 @@ from sentinel.cluster import ClusterError, ClusterOptions
 from sentinel.model import Case, Document, Finding, Notification
 from sentinel.routing import kind_of
 from sentinel.secrets import SecretRef
+
+if TYPE_CHECKING:
+    from elasticsearch import Elasticsearch
 
 ECS_VERSION = "8.17.0"
 
@@ -163,7 +165,7 @@ class Register:
             stored = _stored(client, [each for each in attempts if each.may_have_arrived])
             missing = [each for each in attempts if each.message_id not in stored]
             outcomes = dict(zip((each.message_id for each in missing), _bulk(client, missing), strict=True))
-        except cluster.FAILURES as wrong:
+        except cluster.failures() as wrong:
             return _later(cluster.failure(wrong))
         except ClusterError as wrong:
             return _later(wrong)

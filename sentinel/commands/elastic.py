@@ -84,7 +84,7 @@ def installed(client: Elasticsearch, folder: Path) -> Iterator[str]:
             template["template"]["lifecycle"] = {"data_retention": kept}
         try:
             client.indices.put_index_template(name=name, body=template)
-        except cluster.FAILURES as wrong:
+        except cluster.failures() as wrong:
             raise cluster.failure(wrong) from None
         yield f"index template '{name}' for {', '.join(template['index_patterns'])}"
 
@@ -93,7 +93,7 @@ def _put_policy(client: Elasticsearch, policy: dict[str, Any]) -> bool:
     """Whether the cluster has ILM."""
     try:
         client.ilm.put_lifecycle(name=POLICY, policy=policy["policy"])
-    except cluster.FAILURES as wrong:
+    except cluster.failures() as wrong:
         if isinstance(wrong, ApiError) and wrong.status_code in _NO_ILM and not cluster.error_type(wrong.body):
             return False
         raise cluster.failure(wrong) from None

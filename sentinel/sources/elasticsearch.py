@@ -15,9 +15,8 @@ import threading
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from itertools import accumulate
-from typing import Any, Literal
+from typing import TYPE_CHECKING, Any, Literal
 
-from elasticsearch import Elasticsearch
 from pydantic import Field
 
 from sentinel import cluster
@@ -29,6 +28,9 @@ from sentinel.secrets import SecretError
 from sentinel.sources.base import SourceStatus
 from sentinel.sources.options import SourceOptions
 from sentinel.sources.segments import Segments, key_of
+
+if TYPE_CHECKING:
+    from elasticsearch import Elasticsearch
 
 PIECE = 1 << 20
 PAGE = 1000
@@ -122,7 +124,7 @@ class Documents:
             return None
         try:
             found = self._client.get(index=place.index, id=place.identity)
-        except cluster.FAILURES:
+        except cluster.failures():
             return None
         raw = self._record(found.get("_source"))
         return raw[:length] if len(raw) in {length, length + 1} else None
@@ -169,7 +171,7 @@ class Documents:
             except ClusterError as wrong:
                 self._fail(wrong)
                 pause = RETRY
-            except cluster.FAILURES as wrong:
+            except cluster.failures() as wrong:
                 self._fail(cluster.failure(wrong))
                 pause = RETRY
             stopping.wait(pause / SECOND)
@@ -314,7 +316,7 @@ def _closed(client: Elasticsearch, point: str) -> None:
     """One that cannot be closed ends by itself."""
     try:
         client.close_point_in_time(id=point)
-    except cluster.FAILURES:
+    except cluster.failures():
         logger.debug("a point in time is left to end by itself")
 
 

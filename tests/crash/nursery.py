@@ -24,6 +24,7 @@ def nurse(folder: Path) -> None:
     """Fork a daemon for each `start` on standard input and say its pid; for each `end` wait for it and say how."""
     from sentinel import channels, logs  # noqa: F401  (imported once, for all)
     from sentinel.app import watch
+    from sentinel.store import segments  # noqa: F401  (large, and else imported by each)
 
     logs.configure("text")
     os.chdir(folder)

@@ -9,10 +9,9 @@ from __future__ import annotations
 import re
 from collections.abc import Callable, Iterable
 from datetime import date, timedelta
-from typing import Annotated, Literal
+from typing import Annotated, Any, Literal
 from zoneinfo import ZoneInfo
 
-import holidays
 from pydantic import AfterValidator, Field
 
 from sentinel.clock import MINUTE, Micros, to_datetime
@@ -116,7 +115,9 @@ def _minutes(span: str) -> tuple[int, int]:
     return first * 60 + second, third * 60 + fourth
 
 
-def _holidays_of(name: str) -> holidays.HolidayBase | None:
+def _holidays_of(name: str) -> Any:
+    import holidays  # noqa: PLC0415  (large: only who names some waits for it)
+
     country, _, part = name.partition("-")
     try:
         return holidays.country_holidays(country, subdiv=part or None)
