@@ -5,7 +5,7 @@ VENV := .venv
 BIN := $(VENV)/bin
 UV_COMPILE := $(BIN)/uv pip compile --universal --generate-hashes --no-header --no-emit-index-url --no-emit-find-links --python-version 3.11 -q
 
-.PHONY: help run test lint check crash bench bench-daemon bench-ledger bench-peers lab fuzz lock clean
+.PHONY: help run test lint check crash bench bench-daemon bench-hunt bench-ledger bench-peers lab fuzz lock clean
 
 help: ## this list
 	@grep -E '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | sort
@@ -52,6 +52,9 @@ bench-peers: $(VENV)/.dev ## SEC, mtail and fail2ban on the same log (Debian's, 
 
 bench-ledger: $(VENV)/.dev ## what an access costs in the ledger, and how soon 100 million answer; takes ten minutes and 3 GB
 	$(BIN)/python -m tests.bench.ledger
+
+bench-hunt: $(VENV)/.dev ## replay over HUNT_MEGABYTES (1,000) of compressed logs beside zcat and grep
+	$(BIN)/python -m tests.bench.hunt
 
 bench-daemon: $(VENV)/.dev ## how soon a line is a case, how fast the daemon reads, restarts and rests
 	$(BIN)/python -m tests.bench.daemon

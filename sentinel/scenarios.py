@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import heapq
 import re
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Generator, Iterator, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import PurePath
 from typing import Any
@@ -108,7 +108,7 @@ class Replay:
     def _merged(self) -> Iterator[Sequence[Match]]:
         """Matches in the order in which they are to be counted: a block's at once where there is only one log."""
         if len(self._logs) == 1:
-            yield from (self._engine.matches(block) for block in self.blocks(self._logs[0]))
+            yield from (self.matches(block) for block in self.blocks(self._logs[0]))
             return
         streams = [self._matches(log) for log in self._logs]
         yield from ((match,) for match in heapq.merge(*streams, key=_time))
@@ -137,19 +137,24 @@ class Replay:
             yield first
             yield from rest
 
+    def matches(self, block: Block) -> list[Match]:
+        """The block's events that match rules."""
+        return self._engine.matches(block)
+
     def _matches(self, log: Log) -> Iterator[Match]:
         for block in self.blocks(log):
-            yield from self._engine.matches(block)
+            yield from self.matches(block)
 
-    def _ordered(self, log: Log) -> list[tuple[Micros, int, Block, Iterator[Block]]]:
+    def _ordered(self, log: Log) -> list[tuple[Micros, int, Block, Generator[Block]]]:
         """Each file with its first block, the one with the oldest first event first."""
         opened = []
         for number, path in enumerate(log.paths):
-            blocks = self._guarded(path, read_history(path, log.name, number + 1, grouping=log.grouping))
+            read = read_history(path, log.name, number + 1, grouping=log.grouping, told=self._progress)
+            blocks = self._guarded(path, read)
             first = next(blocks, None)
             if first is not None:
                 if log.reference is not None:
-                    blocks = (replace(block, reference=log.reference) for block in blocks)
+                    blocks = _referenced(blocks, log.reference)
                     first = replace(first, reference=log.reference)
                 opened.append((self._first_time(log, first), number, first, blocks))
         return sorted(opened, key=lambda each: each[:2])
@@ -168,14 +173,17 @@ class Replay:
             self._said(f"{PurePath(log.paths[0]).name}: read as {why}")
         self._engine.open_lane(SourceView(log.name, formats.make(spec, log.options), log.logsource, log.pipeline))
 
-    def _guarded(self, path: str, blocks: Iterator[Block]) -> Iterator[Block]:
+    def _guarded(self, path: str, blocks: Iterator[Block]) -> Generator[Block]:
         try:
-            for block in blocks:
-                self._progress(len(block.data))
-                yield block
+            yield from blocks
         except (OSError, ValueError, EOFError) as error:
             reason = error.strerror if isinstance(error, OSError) and error.strerror else str(error)
             self.troubles.append(Trouble(path, reason))
+
+
+def _referenced(blocks: Iterator[Block], reference: Micros) -> Generator[Block]:
+    for block in blocks:
+        yield replace(block, reference=reference)
 
 
 def _time(match: Match) -> Micros:

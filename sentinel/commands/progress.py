@@ -20,8 +20,7 @@ def reading(logs: Sequence[Log], times: int = 1) -> Iterator[Callable[[int], Non
     from rich.progress import BarColumn, DownloadColumn, Progress, TextColumn, TimeRemainingColumn  # noqa: PLC0415  (rich takes longer to import than most commands run)
 
     paths = [path for log in logs for path in log.paths]
-    # What a compressed file comes to is not known beforehand.
-    is_known = all(Path(path).is_file() and not path.endswith((".gz", ".zst", ".bz2", ".xz")) for path in paths)
+    is_known = all(Path(path).is_file() for path in paths)
     total = times * sum(Path(path).stat().st_size for path in paths) if is_known else None
     columns = (TextColumn("reading"), BarColumn(), DownloadColumn(), TimeRemainingColumn())
     with Progress(*columns, console=terminal, transient=True) as bar:

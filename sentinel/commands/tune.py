@@ -12,7 +12,7 @@ import typer
 
 from sentinel import durations, excepting
 from sentinel.clock import DAY, HOUR, Micros, SystemClock, to_datetime
-from sentinel.commands import editing, inputs, tune_view
+from sentinel.commands import editing, inputs, tune_chart, tune_view
 from sentinel.commands.inputs import Wishes
 from sentinel.commands.masking import Mask, RevealOption
 from sentinel.commands.output import CommandError, ConfigOption, Output, OutputOption, print_json, print_trouble
@@ -43,6 +43,9 @@ ExceptionsOption = Annotated[
     Path | None,
     typer.Option("--exceptions", metavar="FILE", help="Propose filters for who fires too often.", show_default=False),
 ]
+ChartOption = Annotated[
+    Path | None, typer.Option("--chart", metavar="FILE", help="A picture: .svg or .html.", show_default=False)
+]
 WriteOption = Annotated[bool, typer.Option("--write", help="Put the suggested threshold into the rule's file.")]
 
 
@@ -55,6 +58,7 @@ def command(  # noqa: PLR0913  (one argument an option)
     must_find: MustFindOption = None,
     write: WriteOption = False,
     exceptions: ExceptionsOption = None,
+    chart: ChartOption = None,
     rules: inputs.RulesOption = None,
     inventory: inputs.InventoryOption = None,
     log_format: inputs.FormatOption = None,
@@ -87,6 +91,8 @@ def command(  # noqa: PLR0913  (one argument an option)
         print_json(tune_view.rows(chosen, tuned, target, best, mask))
     else:
         tune_view.show(chosen, tuned, target, best, mask, kept)
+    if chart is not None:
+        tune_chart.write(chart, chosen, tuned, best)
     if exceptions is not None:
         _except(gathered, chosen, tuned, Wanted(target, kept), exceptions, mask)
     for trouble in tuned.troubles:

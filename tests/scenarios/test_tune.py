@@ -6,6 +6,7 @@ import json
 import re
 from pathlib import Path
 from typing import Any
+from xml.etree import ElementTree as ET
 
 import pytest
 
@@ -201,6 +202,24 @@ def test_what_cannot_be_meant_is_said(bench: Bench, rule: str, options: list[str
     bench.run("tune", rule, *options)
     assert bench.code == 1
     assert said in bench.said
+
+
+@pytest.mark.parametrize("name", ["chart.svg", "chart.html"])
+def test_the_chart_shows_every_window_and_day_and_names_nobody(bench: Bench, tmp_path: Path, name: str) -> None:
+    bench.run("tune", "many_patients", "--at-most", "1/d", "--chart", str(tmp_path / name))
+    assert bench.code == 0
+    drawn = (tmp_path / name).read_text(encoding="utf-8")
+    root = ET.fromstring(drawn[drawn.index("<svg") : drawn.index("</svg>") + 6])
+    texts = {each.text for each in root.iter() if each.text}
+    assert {"in 5m", "in 10m", "in 20m", "now", "suggested", "2026-03-28", "2026-03-29"} <= texts
+    assert len([each for each in root.iter() if each.tag.endswith("polyline")]) == 3
+    assert "bulk." not in drawn
+
+
+def test_a_chart_is_an_svg_or_a_page(bench: Bench, tmp_path: Path) -> None:
+    bench.run("tune", "many_patients", "--chart", str(tmp_path / "chart.png"))
+    assert bench.code == 1
+    assert "neither .svg nor .html" in bench.said
 
 
 # --- exceptions ------------------------------------------------------------------------------------------------
