@@ -130,6 +130,7 @@ class Hunt(Replay):
         with ProcessPoolExecutor(
             self._work.jobs, context, initializer=_begin, initargs=(self._book, tasks, self._key, self._read)
         ) as pool:
+            is_whole = False
             try:
                 for number, task in enumerate(tasks):
                     if not task.kept.exists():
@@ -137,10 +138,10 @@ class Hunt(Replay):
                     else:
                         self._tell(Path(task.path).stat().st_size)
                 yield from super().__iter__()
-            except BaseException:
-                for child in multiprocessing.active_children():
+                is_whole = True
+            finally:
+                for child in () if is_whole else multiprocessing.active_children():
                     child.terminate()
-                raise
         for task in tasks:
             task.kept.unlink(missing_ok=True)
 
