@@ -3,14 +3,15 @@
 from __future__ import annotations
 
 import bz2
+import contextlib
 import gzip
 import json
 import os
 import signal
 import subprocess
 import sys
-import time
 from collections.abc import Generator
+from concurrent.futures import wait
 from pathlib import Path
 from random import Random
 from typing import Any
@@ -99,11 +100,11 @@ def test_an_interrupted_run_goes_on_without_searching_again(
     archive: list[str], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     wanted = [finding.id for finding in a_hunt(archive, tmp_path / "other")]
-    run = a_hunt(archive, tmp_path).__iter__()
+    hunt = a_hunt(archive, tmp_path)
+    run = hunt.__iter__()
     assert isinstance(run, Generator)
     next(run)
-    while len(list(tmp_path.glob("*.left"))) < len(archive):
-        time.sleep(0.01)
+    wait(hunt._searching.values())
     run.close()
     kept = list(tmp_path.glob("*.left"))
     assert {path.stat().st_mode & 0o777 for path in kept} == {0o600}
@@ -116,7 +117,8 @@ def test_a_run_that_is_ended_says_so_and_leaves_no_process_behind(archive: list[
     command = [sys.executable, "-m", "sentinel", "replay", *OPTIONS, "--jobs", "2", "--work", str(tmp_path), *archive]
     running = subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, process_group=0)
     while running.poll() is None and not list(tmp_path.iterdir()):
-        time.sleep(0.01)
+        with contextlib.suppress(subprocess.TimeoutExpired):
+            running.wait(0.01)
     running.send_signal(signal.SIGTERM)
     _, said = running.communicate()
     assert b"Traceback" not in said
