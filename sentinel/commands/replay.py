@@ -38,9 +38,7 @@ StatsOption = Annotated[bool, typer.Option("--stats", help="The numbers of the r
 
 JobsOption = Annotated[
     int | None,
-    typer.Option(
-        "--jobs", "-j", min=1, metavar="N", help="Processes that search; else one a core.", show_default=False
-    ),
+    typer.Option("--jobs", min=1, metavar="N", help="Processes that search; else one a core.", show_default=False),
 ]
 WorkOption = Annotated[
     Path | None,
