@@ -43,9 +43,10 @@ def show(explored: Explored, found: Findings, *, has_inventory: bool) -> None:
         return
     terminal.print()
     new = [each for each in found.proposals if not each.is_known]
-    if found.proposals:
-        _show_proposals(found.proposals if not has_inventory else new, has_inventory=has_inventory)
-    else:
+    shown = new if has_inventory else found.proposals
+    if shown:
+        _show_proposals(shown, has_inventory=has_inventory)
+    if not found.proposals:
         terminal.print("  Nothing here looks like access to people's data.", style="yellow")
     if has_inventory:
         known = len(found.proposals) - len(new)

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from typing import Any
 
-from sentinel.commands.output import Output, console, print_json_line, safe
+from sentinel.commands.output import Output, console, print_json_line, print_pairs, safe
 from sentinel.detect.ruletests import Outcome
 
 Say = Callable[..., None]
@@ -22,19 +22,28 @@ def print_record(record: dict[str, Any], output: Output, *, raw: bool) -> None:
     def say(text: str, style: str = "") -> None:
         terminal.print(safe(text, raw=raw), style=style)
 
-    source = " ".join(f"{name}={value}" for name, value in record["logsource"].items()) or "unknown"
-    say(
-        f"at {record['offset']}  {record['time']}  format {record['format'] or 'none: no format could read it'}", "bold"
-    )
-    say(f"  log source  {source}")
-    say("  fields      " + "  ".join(f"{name}={value}" for name, value in record["fields"].items()))
-    access = record["access"]
-    if access is None:
-        say("  access      none: no inventory entry holds")
+    say(f"at {record['offset']}  {record['time']}  format {record['format'] or UNREAD}", "bold")
+    pairs = [
+        ("log source", _pairs(record["logsource"], " ") or "unknown"),
+        ("fields", _pairs(record["fields"])),
+        ("access", _pairs(record["access"] or {}) or "none: no inventory entry holds"),
+    ]
+    if terminal.is_terminal and not raw:
+        print_pairs(pairs)
     else:
-        say("  access      " + "  ".join(f"{name}={value}" for name, value in access.items()))
+        for name, text in pairs:
+            say(f"  {name:<10}  {text}")
     for rule in record["rules"]:
         print_rule(rule, say)
+    if terminal.is_terminal:
+        terminal.print()
+
+
+UNREAD = "none: no format could read it"
+
+
+def _pairs(values: Mapping[str, Any], between: str = "  ") -> str:
+    return between.join(f"{name}={value}" for name, value in values.items())
 
 
 def print_rule(rule: Mapping[str, Any], say: Say) -> None:

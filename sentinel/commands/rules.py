@@ -176,8 +176,6 @@ def _notes(row: RuleRow) -> Iterator[str]:
     """What about a rule should be looked into."""
     for each in row["never_seen"]:
         yield f"{row['rule']}: no record of {each['source']} has had '{each['field']}'"
-    if row["excepted"]:
-        yield f"{row['rule']}: {row['excepted']:,} matches left out by its filters"
     if row["candidates"] is not None and row["candidates"] > COSTLY:
         yield f"{row['rule']}: {row['candidates']:.0%} of the records of a source are parsed for it"
 

@@ -203,7 +203,7 @@ def _judged(
     action: str, segments: tuple[str, ...], subject: int | None, ids: Values, is_large: bool
 ) -> tuple[Sure, tuple[str, ...], tuple[str, ...]]:
     """How sure it is that people's data are shown, of which categories, and why; nothing where nothing says so."""
-    lower = [each.lower() for each in segments]
+    lower = [words.FILES.sub("", each.lower()) for each in segments]
     before = lower[subject - 1] if subject else ""
     person = before if before in words.PEOPLE else next((each for each in lower if each in words.PEOPLE), "")
     thing = next((each for each in lower if each in words.RECORDS), "")
