@@ -32,6 +32,7 @@ COMMANDS = {
     "explain": "Why a rule did or did not fire, record by record.",
     "tune": "How often a rule would have fired at other thresholds and windows, and for whom.",
     "diff": "The findings that a change of rules wins, loses and moves.",
+    "hunt": "One rule over an Elasticsearch cluster: the cluster prunes, our own windows decide.",
     "rules": "What each rule of the running daemon does, and from shadow to enforce.",
     "case": "The life of a case: list, show, confirm, notify, close and more.",
     "channel": "The ways to reach people: how each stands, a test message, and what was given up sent again.",

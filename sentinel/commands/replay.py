@@ -17,13 +17,12 @@ from typing import Annotated, Any, NamedTuple
 import typer
 
 from sentinel import files, hunting
-from sentinel.clock import rfc3339
 from sentinel.commands import inputs
+from sentinel.commands.finding_view import finding_line
 from sentinel.commands.inputs import Wishes
 from sentinel.commands.output import ConfigOption, Output, OutputOption, print_trouble, safe
 from sentinel.commands.progress import reading
 from sentinel.detect.unusual.judge import fingerprint
-from sentinel.model import Finding
 from sentinel.scenarios import Replay, finding_row
 
 EXAMPLES = (
@@ -84,7 +83,7 @@ def command(  # noqa: PLR0913  (one argument an option)
                 row = finding_row(finding, shown[finding.source])
                 write(json.dumps(row, ensure_ascii=False, separators=(", ", ": ")) + "\n")
             else:
-                write(_line(finding) + "\n")
+                write(finding_line(finding) + "\n")
     for trouble in run.troubles:
         print_trouble(f"'{trouble.path}' could not be read to its end: {trouble.reason}")
     if stats:
@@ -124,19 +123,6 @@ def print_note(said: str, output: Output) -> None:
     """A remark for people, on standard error."""
     if output is Output.TEXT:
         print(safe(said), file=sys.stderr)
-
-
-def _line(finding: Finding) -> str:
-    group = " ".join(f"{name}={value}" for name, value in finding.group)
-    people = "" if finding.subjects is None else f"  {finding.subjects} people"
-    shadow = "  (shadow)" if finding.mode.value == "shadow" else ""
-    when = rfc3339(finding.fired_at, finding.digits)
-    about = "about " if finding.value_is_estimate else ""
-    because = f"  ({'; '.join(finding.because)})" if finding.because else ""
-    return safe(
-        f"{when}  {finding.level.word:<13} {finding.rule}  {group}  "
-        f"value {about}{finding.value}{people}{because}{shadow}"
-    )
 
 
 def _stats(run: Replay, seconds: float) -> dict[str, Any]:
