@@ -55,7 +55,6 @@ def setup(channel: ChannelOption = None, config: ConfigOption = None) -> None:
                 terminal.print(f"{name}: {line}")
         except (ClusterError, SecretError) as wrong:
             raise CommandError(f"channel '{name}': {wrong.message}", wrong.hint) from None
-    terminal.print("dashboard: in Kibana, Stack Management, Saved Objects, import 'deploy/elasticsearch/kibana.ndjson'")
 
 
 def _chosen(loaded: Config, channel: str | None) -> list[tuple[str, ElasticsearchOptions]]:
