@@ -64,7 +64,7 @@ def command(
                 sys.stdout.write(json.dumps(row, ensure_ascii=False, separators=(", ", ": ")) + "\n")
             else:
                 sys.stdout.write(finding_line(finding) + "\n")
-    except cluster.FAILURES as wrong:
+    except cluster.failures() as wrong:
         failed = cluster.failure(wrong)
         raise CommandError(failed.message, failed.hint) from None
     except (ClusterError, SecretError) as wrong:
