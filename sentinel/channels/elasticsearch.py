@@ -20,6 +20,7 @@ from sentinel import __version__, cluster
 from sentinel.cases.register import case_row
 from sentinel.channels.base import Attempt, ChannelError, ChannelOptions, Later, Never, Outcome, Sent
 from sentinel.channels.payload import SEVERITIES
+from sentinel.channels.safety import clean
 from sentinel.clock import Micros, rfc3339
 from sentinel.cluster import ClusterError, ClusterOptions
 from sentinel.model import Case, Document, Finding, Notification
@@ -30,6 +31,8 @@ if TYPE_CHECKING:
     from elasticsearch import Elasticsearch
 
 ECS_VERSION = "8.17.0"
+_RUNES = 1024
+"""Of the longest text of a document: what an index keeps of a keyword."""
 
 _TAKEN = frozenset({200, 201, 409})
 _NOT_SET_UP = "the cluster has no index template for Sentinel's data streams"
@@ -151,7 +154,7 @@ class Register:
     def _body(self, kind: str, document: Mapping[str, Any]) -> bytes:
         """Where it goes, and the document, in two lines."""
         stream = f"logs-sentinel.{kind}-{self._namespace}"
-        return stream.encode() + b"\n" + orjson.dumps(document)
+        return stream.encode() + b"\n" + orjson.dumps(_visible(document))
 
     # --- sending -------------------------------------------------------------------------------------------
 
@@ -237,3 +240,12 @@ def make_elasticsearch(
     except ClusterError as wrong:
         raise ChannelError(f"channel '{name}': {wrong.message}", wrong.hint) from None
     return Register(name, options, client)
+
+
+def _visible(value: Any) -> Any:
+    """The same without signs that nobody sees or that no JSON can hold: titles and names are somebody's words."""
+    if isinstance(value, str):
+        return clean(value, _RUNES)
+    if isinstance(value, Mapping):
+        return {key: _visible(each) for key, each in value.items()}
+    return [_visible(each) for each in value] if isinstance(value, (list, tuple)) else value

@@ -39,6 +39,7 @@ LIVE: dict[str, re.Pattern[str]] = {
     "apprise": re.compile(r"[<>@`*~\[\]]|\w://"),
     "command": re.compile(r"[<>&\r\n\x00-\x1f]"),
     "discord": re.compile(r"(?<!\\)(?:\\\\)*[*_~`|<\[\]>()]|@(?!\u200b)|\w://"),
+    "elasticsearch": re.compile(r"[\r\n\x00-\x1f]"),
     "email": re.compile(r"(?!)"),
     "google_chat": re.compile(r"[<>~`_]|\w://"),
     "journal": re.compile(r"[\r\x00-\x09\x0b-\x1f]"),
@@ -55,6 +56,7 @@ OPTIONS: dict[str, dict[str, Any]] = {
     "alertmanager": {"url": "https://alerts.example.org"},
     "apprise": {"url": {"env": "json"}},
     "command": {"command": ["/bin/true"]},
+    "elasticsearch": {"urls": ["https://search.example.org"]},
     "email": {"host": "mail.example.org", "sender": "sentinel@example.org", "to": ["dpo@example.org"]},
     "journal": {},
     "pagerduty": {"routing_key": {"env": "key"}},
@@ -86,6 +88,8 @@ def values(kind: str, body: bytes) -> list[str]:
     """The texts of a message in which values stand: without the few that are always the same."""
     if kind in {"command", "email", "syslog", "webhook"}:
         return [body.decode()]
+    if kind == "elasticsearch":
+        body = body.partition(b"\n")[2]  # the first line says where it goes
     fixed = {"http://adaptivecards.io/schemas/adaptive-card.json", "application/vnd.microsoft.card.adaptive"}
     found = [text for text in texts(json.loads(body)) if text not in fixed and not text.startswith("msg_")]
     if kind in {"alertmanager", "journal", "apprise", "slack", "discord", "mattermost", "google_chat"}:
@@ -119,7 +123,7 @@ def test_any_text_makes_a_message(kind: str, text: str) -> None:
     assert [line for line in values(kind, body) if LIVE[kind].search(line.removeprefix("#### ").strip("*"))] == []
 
 
-@pytest.mark.parametrize("kind", TYPES)
+@pytest.mark.parametrize("kind", sorted(set(TYPES) - {"elasticsearch"}))  # a document is read by machines
 def test_a_message_shows_the_case_its_deadline_and_what_to_do(kind: str) -> None:
     notification = judged(a_finding()).owed[0]
     body = a_channel(kind).render(notification)
