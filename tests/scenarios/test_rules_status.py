@@ -11,7 +11,7 @@ from typing import Any
 import pytest
 
 import sentinel.__main__ as cli
-from sentinel.clock import DAY, SECOND
+from sentinel.clock import DAY, SECOND, SystemClock, to_datetime
 from tests.scenarios.test_daemon import CONFIG, INVENTORY, RULES, Watch
 
 SHADOW = RULES.replace("THRESHOLD", "5").replace("level: high", "level: high\nsentinel:\n  mode: shadow  # since May\n")
@@ -214,3 +214,13 @@ def test_check_warns_of_an_exception_that_is_over(watch: Watch, capsys: pytest.C
     with pytest.raises(SystemExit):
         cli.main(["check", "-c", str(watch.folder / "sentinel.yaml")])
     assert "R069 warning: the exception 'archive_is_moved' is over" in capsys.readouterr().err
+
+
+def test_check_warns_of_an_exception_that_ends_within_a_week(watch: Watch, capsys: pytest.CaptureFixture[str]) -> None:
+    soon = to_datetime(SystemClock().now() + 3 * DAY).date().isoformat()
+    path = watch.folder / "rules" / "many.yml"
+    text = path.read_text(encoding="utf-8") + EXCEPTION.replace("2026-03-09", soon)
+    path.write_text(text, encoding="utf-8")
+    with pytest.raises(SystemExit):
+        cli.main(["check", "-c", str(watch.folder / "sentinel.yaml")])
+    assert f"R068 warning: the exception 'archive_is_moved' ends in 3 days, with {soon}" in capsys.readouterr().err

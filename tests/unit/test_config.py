@@ -23,6 +23,8 @@ SECRET = "{type: webhook, url: 'https://x.example/h', secret: {env: HOOK}}"
 QUIET = f"inventory: inv.yaml\nchannels: {{soc: {SECRET}}}\n"
 """What keeps the warnings away that are not asked about; two lines."""
 
+SOURCE_TYPES = "known here: elasticsearch, file, journal, stdin"
+
 
 @pytest.fixture
 def folder(tmp_path: Path) -> Path:
@@ -146,8 +148,8 @@ ITEM = "type: file, paths: [a.log], logsource: {category: c}"
         (QUIET + SOURCE + "rule: [x]", "4:1: C001 unknown key 'rule'", "did you mean 'rules'?"),
         (QUIET + "sources: []", "3:10: C003 'sources' has too few entries: needed: 1", ""),
         (QUIET + "sources: [5]", "3:11: C003 entry 1 of 'sources' is a number, but must be a mapping", ""),
-        (QUIET + "sources: [{name: a}]", "3:11: C002 'type' is missing", "known here: file, journal, stdin"),
-        (QUIET + "sources: [{name: a, type: 5}]", "3:21: C003 'type' must be text", "known here: file, journal, stdin"),
+        (QUIET + "sources: [{name: a}]", "3:11: C002 'type' is missing", SOURCE_TYPES),
+        (QUIET + "sources: [{name: a, type: 5}]", "3:21: C003 'type' must be text", SOURCE_TYPES),
         (QUIET + "sources: [{name: a, type: fil}]", "3:27: C003 unknown type 'fil'", "did you mean 'file'?"),
         (QUIET + "sources: [{type: file, paths: [a.log]}]", "3:11: C002 'name' is missing", ""),
         (QUIET + f"sources: [{{name: a, {ITEM}, pathes: []}}]", "3:75: C001 unknown key 'pathes'",
