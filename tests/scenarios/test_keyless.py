@@ -65,6 +65,17 @@ def later(watch: Watch, by: Micros = 2 * SECOND) -> None:
     watch.turn()
 
 
+def without_key(folder: Path, people: range = range(0)) -> Watch:
+    """A watch that once had its key and begins again without it; kim then reads these people's data."""
+    begun(folder).daemon.close()
+    hide_key(folder)
+    watch = begun(folder, NOON + HOUR)
+    if people:
+        watch.read("kim", people)
+        later(watch)
+    return watch
+
+
 def kill(watch: Watch) -> None:
     """As `kill -9`: nothing is saved, nothing is said."""
     daemon = watch.daemon
@@ -98,11 +109,7 @@ def records(watch: Watch, case: str) -> list[bytes]:
 
 
 def test_without_the_key_a_case_is_opened_and_told_and_with_it_evidence_is_taken(folder: Path, there: Service) -> None:
-    begun(folder).daemon.close()
-    hide_key(folder)
-    watch = begun(folder, NOON + HOUR)
-    watch.read("kim", range(5))
-    later(watch)
+    watch = without_key(folder, range(5))
     (case,) = breaches(watch)
     detected = watch.daemon.store.cases()[-1].detected_at
     assert set(told(watch, there, 2).values()) == {1}
@@ -123,11 +130,7 @@ def test_without_the_key_a_case_is_opened_and_told_and_with_it_evidence_is_taken
 
 
 def test_the_register_is_that_of_a_watch_that_had_the_key(folder: Path, tmp_path: Path) -> None:
-    begun(folder).daemon.close()
-    hide_key(folder)
-    watch = begun(folder, NOON + HOUR)
-    watch.read("kim", range(5))
-    later(watch)
+    watch = without_key(folder, range(5))
     put_key_back(folder)
     later(watch)
     watch.read("kim", range(5, 30))
@@ -164,9 +167,7 @@ def test_it_is_said_loudly_once_and_readiness_says_why(folder: Path, there: Serv
 
 
 def test_nothing_is_written_in_clear_and_pseudonyms_say_that_they_are_provisional(folder: Path) -> None:
-    begun(folder).daemon.close()
-    hide_key(folder)
-    watch = begun(folder, NOON + HOUR)
+    watch = without_key(folder)
     watch.read("kimberley.q", range(5))
     later(watch)
     written = [path for path in (folder / "state").rglob("*") if path.is_file()]
@@ -203,11 +204,7 @@ def test_killed_without_the_key_and_started_with_it_everything_comes_home(
 
 
 def test_evidence_of_a_log_that_is_gone_by_then_comes_from_the_stand_in(folder: Path) -> None:
-    begun(folder).daemon.close()
-    hide_key(folder)
-    watch = begun(folder, NOON + HOUR)
-    watch.read("kim", range(5))
-    later(watch)
+    watch = without_key(folder, range(5))
     kill(watch)
     (folder / "portal.log").unlink()
     put_key_back(folder)
@@ -343,11 +340,7 @@ def test_without_a_public_key_a_killed_stand_in_leaves_cases_and_the_log_gives_t
 
 
 def test_coming_home_twice_changes_nothing(folder: Path) -> None:
-    begun(folder).daemon.close()
-    hide_key(folder)
-    watch = begun(folder, NOON + HOUR)
-    watch.read("kim", range(5))
-    later(watch)
+    watch = without_key(folder, range(5))
     kill(watch)
     put_key_back(folder)
     # The first start with the key is killed before it has read anything again.
@@ -394,9 +387,7 @@ def test_another_key_than_the_state_was_made_with_is_no_key(folder: Path) -> Non
 
 
 def test_a_second_daemon_is_kept_out_without_the_key_too(folder: Path) -> None:
-    begun(folder).daemon.close()
-    hide_key(folder)
-    watch = begun(folder, NOON + HOUR)
+    watch = without_key(folder)
     with pytest.raises(Exception, match="another sentinel"):
         Watch(folder, NOON + HOUR)
     assert watch.cases() is not None
