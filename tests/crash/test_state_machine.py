@@ -23,6 +23,7 @@ from sentinel.app import Daemon
 from sentinel.clock import DAY, HOUR, MINUTE, SECOND, Micros, to_datetime
 from sentinel.inspection import prepare
 from tests.crash.watched import TurnedClock, Watched, receiving, until
+from tests.killing import kill
 
 IS_LONG = bool(os.environ.get("SENTINEL_LONG"))
 EXAMPLES = int(os.environ.get("CRASH_EXAMPLES", "2000" if IS_LONG else "25"))
@@ -110,12 +111,7 @@ class Watch(RuleBasedStateMachine):
     @rule()
     def kill(self) -> None:
         """As `kill -9`: nothing is saved, nothing is said."""
-        daemon = self._daemon
-        daemon.courier.stop(0)
-        daemon.control.stop()
-        daemon.sources.close()
-        daemon.keeper.wait(60)
-        daemon.store.let_go()
+        kill(self._daemon)
         self.daemon = None
 
     @precondition(lambda self: self.daemon is not None)

@@ -20,6 +20,7 @@ from sentinel.pipeline import COMMIT_AFTER
 from sentinel.problems import Unusable
 from sentinel.renewal import LOOK_AGAIN
 from sentinel.store import StoreLocked
+from tests.killing import kill
 from tests.unit.loopback import Answer, Service, service
 
 NOON: Micros = 1_772_625_600 * SECOND
@@ -478,8 +479,7 @@ def test_in_a_storm_the_rest_is_told_as_one_message(folder: Path) -> None:
 def test_a_crash_in_a_storm_costs_the_digest_and_no_message(folder: Path) -> None:
     with service() as there:
         watch = in_a_storm(folder, there)
-        watch.daemon.store.let_go()
-        watch.daemon.control.stop()
+        kill(watch.daemon)
         told = told_by_the_next(folder, there, watch.clock.now() + 91 * SECOND)
     assert len({lines[-1] for lines in told}) == len(told) == 7
     assert all("opened" in lines[-1] for lines in told)

@@ -16,6 +16,7 @@ from sentinel.model import State
 from sentinel.problems import Unusable
 from sentinel.vault import PUBLIC_FILE
 from tests.crash.watched import TurnedClock
+from tests.killing import kill
 from tests.scenarios.test_daemon import CONFIG, INVENTORY, NOON, Watch, write_rules
 from tests.unit.loopback import Answer, Service, service
 
@@ -74,18 +75,6 @@ def without_key(folder: Path, people: range = range(0)) -> Watch:
         watch.read("kim", people)
         later(watch)
     return watch
-
-
-def kill(watch: Watch) -> None:
-    """As `kill -9`: nothing is saved, nothing is said."""
-    daemon = watch.daemon
-    daemon.courier.stop(0)
-    daemon.control.stop()
-    if daemon.web is not None:
-        daemon.web.stop()
-    daemon.sources.close()
-    daemon.store.let_go()
-    daemon.custody.let_go()
 
 
 def told(watch: Watch, there: Service, count: int) -> Counter[str]:
@@ -156,7 +145,7 @@ def test_it_is_said_loudly_once_and_readiness_says_why(folder: Path, there: Serv
         assert "without the master key since 2026-03-04T13:00:00Z" in why
         assert watch.daemon.metrics.registry.get_sample_value("sentinel_master_key_missing") == 1
         assert set(told(watch, there, 1).values()) == {1}
-        kill(watch)
+        kill(watch.daemon)
     put_key_back(folder)
     watch = begun(folder, NOON + 2 * HOUR)
     assert watch.daemon.readiness.report()["key"]["ready"]
@@ -191,7 +180,7 @@ def test_killed_without_the_key_and_started_with_it_everything_comes_home(
             watch.read("kim", range(5))
         later(watch)
         assert set(told(watch, there, 2).values()) == {1}
-        kill(watch)
+        kill(watch.daemon)
     put_key_back(folder)
     watch = begun(folder, NOON + 2 * HOUR)
     later(watch)
@@ -205,7 +194,7 @@ def test_killed_without_the_key_and_started_with_it_everything_comes_home(
 
 def test_evidence_of_a_log_that_is_gone_by_then_comes_from_the_stand_in(folder: Path) -> None:
     watch = without_key(folder, range(5))
-    kill(watch)
+    kill(watch.daemon)
     (folder / "portal.log").unlink()
     put_key_back(folder)
     watch = begun(folder, NOON + 2 * HOUR)
@@ -329,7 +318,7 @@ def test_without_a_public_key_a_killed_stand_in_leaves_cases_and_the_log_gives_t
     watch.read("kim", range(5))
     later(watch)
     told(watch, there, 2)
-    kill(watch)
+    kill(watch.daemon)
     put_key_back(folder)
     watch = begun(folder, NOON + 2 * HOUR)
     later(watch)
@@ -341,12 +330,12 @@ def test_without_a_public_key_a_killed_stand_in_leaves_cases_and_the_log_gives_t
 
 def test_coming_home_twice_changes_nothing(folder: Path) -> None:
     watch = without_key(folder, range(5))
-    kill(watch)
+    kill(watch.daemon)
     put_key_back(folder)
     # The first start with the key is killed before it has read anything again.
     watch = Watch(folder, NOON + 2 * HOUR)
     acts = len(watch.daemon.store.audit())
-    kill(watch)
+    kill(watch.daemon)
     watch = begun(folder, NOON + 3 * HOUR)
     later(watch)
     (case,) = breaches(watch)

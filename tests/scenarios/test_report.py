@@ -12,6 +12,7 @@ import pytest
 from sentinel.clock import HOUR, MINUTE
 from sentinel.control import Refused
 from sentinel.paper import render
+from tests.killing import kill
 from tests.scenarios.test_daemon import NOON, Watch, folder
 
 __all__ = ["folder"]
@@ -29,9 +30,7 @@ def test_every_line_is_counted_once_whatever_ends_the_daemon(folder: Path) -> No
     again = Watch(folder, NOON + HOUR)
     again.read("kim", range(100, 104))
     again.turn(2)
-    again.daemon.store.let_go()  # as a crash would, before the commit
-    again.daemon.control.stop()
-    again.daemon.sources.close()
+    kill(again.daemon)  # before the commit
     last = Watch(folder, NOON + 2 * HOUR)
     last.turn()
     report = last.ask("report")
