@@ -26,7 +26,7 @@ from tests.crash.watched import Receiver, receiving, until, watched
 IS_LONG = bool(os.environ.get("SENTINEL_LONG"))
 KILLS = int(os.environ.get("CRASH_KILLS", "10000" if IS_LONG else "200"))
 SEED = int(os.environ.get("CRASH_SEED", "1"))
-SEASON = 200
+SEASON = 50
 """So many lives of one state folder; then another begins, so that a life stays short."""
 
 LIFE = 24
